@@ -1,1 +1,1 @@
-"""Announcements: from what somebody writes to what fifty thousand phones show, each once."""
+"""Announcements: written by staff, translated, approved, and sent once to each family."""

@@ -68,10 +68,10 @@ def _hash_recordings(db: Transaction, announcement_id: int) -> dict[str, str]:
 
 
 def get_approval_status(
-    district: District, announcement: Announcement, given: list[Approval], families: int, current_digest: str
+    district: District, announcement: Announcement, given_approvals: list[Approval], families: int, current_digest: str
 ) -> ApprovalStatus:
     """Return which approvals are missing. The approval of a writer counts only if the writer is also the sender."""
-    valid_approvers = {approval.by for approval in given if approval.digest == current_digest}
+    valid_approvers = {approval.by for approval in given_approvals if approval.digest == current_digest}
     other_approvers = valid_approvers - announcement.writers
     required_count = 2 if families > district.announcements.two_people_over else 1
     needs_sender = announcement.sender in district.announcements.released_by_sender
@@ -115,7 +115,7 @@ def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
     current_time = now()
     with runtime.database.read() as db:
         announcement = announcements.find(db, announcement_id)
-        given = approvals.list_for_announcement(db, announcement_id)
+        given_approvals = approvals.list_for_announcement(db, announcement_id)
         seen_digest = compute_current_digest(db, announcement) if announcement else ""
         is_template = templates.is_template(db, announcement_id)
         meeting = meetings.find_by_announcement(db, announcement_id)
@@ -126,7 +126,7 @@ def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
     if meeting and meeting.state != "invited":
         raise ReleaseError("The meeting has been changed or canceled. Draft the invitation again.")
     families = count_audience_families(runtime, announcement)
-    status = get_approval_status(runtime.library.district, announcement, given, families, seen_digest)
+    status = get_approval_status(runtime.library.district, announcement, given_approvals, families, seen_digest)
     if not status.is_complete:
         raise ReleaseError(f"Not approved yet: {_describe_missing(runtime.library.district, status)}.")
     if announcement.until <= _find_first_delivery_time(runtime, announcement, current_time):

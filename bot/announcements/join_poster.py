@@ -47,7 +47,7 @@ def poster(school: str | None, out: Path | None) -> None:
     click.echo(f"Wrote {out}", err=True)
 
 
-def poster_of(given: Settings, library: Library, school: str | None) -> Poster:
+def poster_of(poster_settings: Settings, library: Library, school: str | None) -> Poster:
     """Build the poster of this school, or of the whole district.
 
     Raises `ClickException` for a school outside the district file, or if no number is set.
@@ -56,7 +56,7 @@ def poster_of(given: Settings, library: Library, school: str | None) -> Poster:
     if school is not None and school not in district.schools:
         known_schools = ", ".join(district.schools)
         raise click.ClickException(f"There is no school '{school}' in the district file. Choose {known_schools}.")
-    whatsapp, sms = _get_numbers(given, district)
+    whatsapp, sms = _get_numbers(poster_settings, district)
     keyword, number = _build_keyword(district, school), format_phone(sms or whatsapp)
     texts = tuple(_build_text(library, language, keyword, number) for language in district.languages)
     school_name = district.schools[school].name if school else ""
@@ -89,10 +89,10 @@ def _build_keyword(district: District, school: str | None) -> str:
     return f"JOIN {first_word if is_unique else name}".upper()
 
 
-def _get_numbers(given: Settings, district: District) -> tuple[str, str]:
+def _get_numbers(poster_settings: Settings, district: District) -> tuple[str, str]:
     """Return the numbers for WhatsApp and SMS, each "" if the district does not use that channel."""
-    whatsapp, sms = given.twilio_whatsapp_from.removeprefix("whatsapp:"), given.twilio_sms_from
-    if not (whatsapp or sms or given.is_live):
+    whatsapp, sms = poster_settings.twilio_whatsapp_from.removeprefix("whatsapp:"), poster_settings.twilio_sms_from
+    if not (whatsapp or sms or poster_settings.is_live):
         whatsapp = sms = EXAMPLE_NUMBER
     if "whatsapp" not in district.channels:
         whatsapp = ""

@@ -25,10 +25,10 @@ PROGRESS_GROUP_BY_STATE = {
 """The progress group that the page shows for each state."""
 PROGRESS_GROUP_ORDER = ("queued", "sent", "delivered", "read", "failed", "held", "canceled")
 HOLD_EXPLANATIONS = {
-    "stopped": "They texted STOP. Call, or write a letter.",
-    "no consent": "They have not agreed to this kind of message. Emergencies still reach them.",
-    "bad number": "The number gets no texts. Ask the family for the right one.",
-    "no way": "No channel of this announcement reaches them. Call.",
+    "stopped": "Opted out (STOP). Call, or write a letter.",
+    "no consent": "No consent for this type of message. Emergencies still reach these families.",
+    "bad number": "The number can't get texts. Ask the family for the right one.",
+    "no way": "No channel of this announcement reaches these families. Call them.",
     EXPIRED_REASON: "Its validity ended before it could be sent.",
     UNAPPROVED_LANGUAGE_REASON: "No person has approved their language yet. Puente sends it after the approval.",
 }

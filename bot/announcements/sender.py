@@ -98,7 +98,6 @@ class _BroadcastJob:
         end = time.monotonic() + (URGENT_DRAIN_SECONDS if self._has_urgent_work() else DRAIN_SECONDS)
         while self.pending_requests and time.monotonic() < end:
             self._collect_results(0.1)
-            self._collect_results(0.1)
         pool.shutdown(wait=False, cancel_futures=True)
         self._write_results()
 

@@ -40,7 +40,7 @@ class CodeVerification:
     announcement: Announcement | None = None
 
 
-def look_up_code(runtime: Runtime, code: str, at: datetime | None = None) -> CodeVerification:
+def look_up_code(runtime: Runtime, code: str, current_time: datetime | None = None) -> CodeVerification:
     """Look up a code. A code that was not sent yet counts as unknown, so that nothing leaks before its send time."""
     with runtime.database.read() as db:
         announcement = announcements.find_by_code(db, code) if len(code) == CODE_LENGTH else None
@@ -48,7 +48,7 @@ def look_up_code(runtime: Runtime, code: str, at: datetime | None = None) -> Cod
         return CodeVerification("not_genuine")
     if announcement.state == "stopped":
         return CodeVerification("genuine_stopped", announcement)
-    if announcement.until <= (at or now()):
+    if announcement.until <= (current_time or now()):
         return CodeVerification("genuine_over", announcement)
     return CodeVerification("genuine", announcement)
 

@@ -43,7 +43,7 @@ class _ClaimRequest:
     staff: str
     source: str
     is_lead: bool
-    at: datetime
+    requested_at: datetime
 
 
 def take_case(runtime: Runtime, case_id: int, staff: str, source: str, is_lead: bool = False) -> ClaimResult:
@@ -80,7 +80,7 @@ def can_take_over(runtime: Runtime, case: Case, is_lead: bool) -> bool:
 
 def _claim_case(runtime: Runtime, db: Transaction, case: Case, request: _ClaimRequest) -> list[str] | None:
     """Return the ids of the notices about it, or None if another staff member has the case or has just taken it."""
-    staff, current_time = request.staff, request.at
+    staff, current_time = request.staff, request.requested_at
     reminder_at = escalation_policy.find_assignee_reminder_time(runtime.library.district, case, current_time)
     if case.claimed_by:
         if not can_take_over(runtime, case, request.is_lead):

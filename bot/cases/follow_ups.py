@@ -12,8 +12,9 @@ from bot.flows.dialog_state import DialogState, FlowContext, Outcome, start_flow
 from bot.flows.effects import Notice
 from bot.messaging import home_visits, suppression_rules
 from bot.messaging.catalog_drafts import get_localized_library
-from bot.messaging.effect_handlers import ASKED_CASE_ATTRIBUTE, MessageContext, TurnResult, persist_effects
+from bot.messaging.effect_handlers import ASKED_CASE_ATTRIBUTE, persist_effects
 from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.message_context import MessageContext, TurnResult
 from bot.messaging.reply_context import build_case_values, build_composer, build_flow_context
 from bot.runtime import Runtime
 from bot.store.cases import deliveries

@@ -89,12 +89,12 @@ class _ReferralText:
     contact: Contact
     partner: Partner
     staff: str
-    at: datetime
+    now: datetime
 
 
 def _plan_text(runtime: Runtime, db: Transaction, text: _ReferralText) -> str:
     """Plan the text, and add it to the conversation, where staff see its delivery status."""
-    language, now = text.contact.language or "en", text.at
+    language, now = text.contact.language or "en", text.now
     body = build_referral_text(runtime, text.partner, text.staff, language, now)
     english = build_referral_text(runtime, text.partner, text.staff, "en", now)
     message = NewCaseMessage(

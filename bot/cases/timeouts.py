@@ -13,8 +13,9 @@ from bot.base.database import Transaction
 from bot.base.queues import ALERT_CASE_JOB, DELIVER_MESSAGE_JOB, enqueue
 from bot.flows.dialog_state import DialogState, FlowContext, Outcome, handle_timeout
 from bot.flows.engine import FlowState
-from bot.messaging.effect_handlers import MessageContext, TurnResult, persist_effects
+from bot.messaging.effect_handlers import persist_effects
 from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.message_context import MessageContext, TurnResult
 from bot.messaging.reply_context import build_case_values, build_composer
 from bot.runtime import Runtime
 from bot.store.cases import deliveries
@@ -30,7 +31,7 @@ class DueTimeout:
 
     timeout: FollowUp
     contact: Contact
-    at: datetime
+    now: datetime
 
 
 log = logging.getLogger(__name__)
@@ -91,12 +92,12 @@ def _save_outcome(
     """Save the opened cases and the text for the family in one transaction."""
     state, effects = outcome
     cause = InboundMessage(f"timeout:{due.timeout.id}", due.contact.address, "")
-    result = persist_effects(runtime, db, MessageContext(due.contact, cause, state.language or "en", due.at), effects)
-    composer = build_composer(runtime, state, context, due.at, updated.noticed)
-    composer.extra_values = build_case_values(runtime.library, result, due.at)
+    result = persist_effects(runtime, db, MessageContext(due.contact, cause, state.language or "en", due.now), effects)
+    composer = build_composer(runtime, state, context, due.now, updated.noticed)
+    composer.extra_values = build_case_values(runtime.library, result, due.now)
     body = composer.compose(effects)
-    deliveries.plan_follow_up(db, due.timeout.id, due.contact.id, body, due.at)
-    sent_texts.record(db, due.contact.id, composer.sent_text_keys, updated.told, due.at)
+    deliveries.plan_follow_up(db, due.timeout.id, due.contact.id, body, due.now)
+    sent_texts.record(db, due.contact.id, composer.sent_text_keys, updated.told, due.now)
     return result
 
 

@@ -81,12 +81,12 @@ def _load_partners(runtime: Runtime, current_time: datetime) -> dict[str, Partne
 
 
 def handout_of(
-    given: Settings,
+    handout_settings: Settings,
     library: Library,
     listed: Mapping[str, Partner],
     language: str,
     school: str | None,
-    at: datetime,
+    current_time: datetime,
 ) -> Handout:
     """Build the handout in this language from what is valid at this moment.
 
@@ -96,8 +96,8 @@ def handout_of(
     if language not in district.languages:
         languages = ", ".join(district.languages)
         raise click.ClickException(f"'{language}' is not in the district file. Choose {languages}.")
-    poster = poster_of(given, library, school)
-    writer = _Writer(library, language, district.to_local_time(at).date())
+    poster = poster_of(handout_settings, library, school)
+    writer = _Writer(library, language, district.to_local_time(current_time).date())
     sections = tuple(section for section in _build_sections(writer, listed, school) if section)
     joining_texts = (
         writer.text("poster_how", {"word": poster.word, "number": poster.phone}),
@@ -191,6 +191,7 @@ def _build_sections(
     yield _build_section(writer.label("find_help"), (), writer.helpers(others))
     offices = tuple(_list_offices(writer, school))
     yield _build_section(writer.label("talk_to_human"), writer.facts("free_interpreter"), offices)
+    yield HandoutSection(writer.label("danger_now"), (writer.text("handout_danger"), *writer.facts(IN_DANGER)))
 
 
 def _build_section(

@@ -80,13 +80,17 @@ def _build_html(handout: Handout, size: float) -> str:
 
 def _build_header(handout: Handout) -> Markup:
     """Build the header of names, which need no translation."""
-    school = Markup('<p class="school" dir="ltr" lang="en">{}</p>').format(handout.school) if handout.school else ""
+    school = Markup("")
+    if handout.school:
+        school = Markup('<p class="school" dir="ltr" lang="en">{}</p>').format(handout.school)
     return Markup('<h1 dir="ltr" lang="en">{}</h1>{}').format(handout.district, school)
 
 
 def _build_section(section: HandoutSection) -> Markup:
     partner_rows = Markup("").join(map(_build_partner_row, section.partners))
-    table = Markup('<table class="helpers">{}</table>').format(partner_rows) if section.partners else ""
+    table = Markup("")
+    if section.partners:
+        table = Markup('<table class="helpers">{}</table>').format(partner_rows)
     return Markup("<section>{}{}{}</section>").format(
         _build_elements("h2", [section.title]), _build_elements("p", section.texts), table
     )

@@ -1,8 +1,6 @@
-"""Render HTML as PDF and PNG.
+"""Render HTML as PDF and PNG. Every text on a page is escaped.
 
-Every text on a page is escaped.
-
-The module imports WeasyPrint and PDFium only to draw. The web process rarely draws and saves their memory at start.
+The module imports WeasyPrint and PDFium only to draw. The web process rarely draws, so it saves their memory at start.
 """
 
 import logging
@@ -108,10 +106,7 @@ def isolate_left_to_right(text: str) -> str:
 
 
 def build_qr_code(link: str) -> Markup:
-    """Return the link as a QR code: an SVG without a fixed size, with the margin that scanners need.
-
-    Needs a light background.
-    """
+    """Return the link as a QR code for a light background: an SVG without a fixed size, with a margin for scanners."""
     code = segno.make(link, error="m", micro=False)
     return Markup(code.svg_inline(light=None, omitsize=True, svgclass="qr", lineclass=None))  # noqa: S704  # by segno
 

@@ -25,7 +25,7 @@ from bot.flows.effects import (
 )
 from bot.flows.engine import find_open_question
 from bot.flows.model import Step
-from bot.messaging.effect_handlers import build_case_answers
+from bot.messaging.case_effects import build_case_answers
 from bot.messaging.reply_composer import ReplyComposer
 from bot.messaging.reply_context import build_flow_context, understand_text
 from bot.nlu import mask_pii

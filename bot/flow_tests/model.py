@@ -20,9 +20,7 @@ WordsByLanguage = str | dict[Language, str]
 
 
 class ConversationLine(StrictModel):
-    """One event.
-
-    It has exactly one of `family`, `start`, `choose`, `advance`, `bot`, and `staff`.
+    """One event. It has exactly one of `family`, `start`, `choose`, `advance`, `bot`, and `staff`.
 
     `family`: the family writes this text. `start`: the family asks about the topic of this flow. `choose`: the family
     takes this choice of the open question, by button on WhatsApp and by number in an SMS. `advance`: this time passes.

@@ -32,7 +32,7 @@ class FlowTestReport:
 
     def list_uncovered_steps(self, library: Library) -> list[tuple[str, str]]:
         """List the steps that no test conversation reached in any language."""
-        visited = set().union(*self.visited_steps.values()) if self.visited_steps else set()
+        visited = {place for places in self.visited_steps.values() for place in places}
         return [
             (name, step)
             for name, flow in library.flows.flows.items()
@@ -156,11 +156,14 @@ def _check_spoken_reply(harness: FlowTestHarness, expected_part: str) -> str | N
 
 
 def _check_alert(harness: FlowTestHarness, line: ConversationLine) -> str | None:
-    if not harness.cases or harness.cases[-1].to != line.staff:
-        newest_role = harness.cases[-1].to if harness.cases else "nobody: there is no case"
-        return f"expected an alert to {line.staff}, the newest case is for {newest_role}"
+    if not harness.cases:
+        return f"expected an alert to {line.staff}, but there is no case"
+    if harness.cases[-1].to != line.staff:
+        return f"expected an alert to {line.staff}, but the newest case is for {harness.cases[-1].to}"
     expected_text, alert = _get_expected_text(harness, line), harness.build_alert()
-    return None if expected_text in alert else f"expected the alert to hold '{expected_text}'; it was:\n{alert}"
+    if expected_text in alert:
+        return None
+    return f"expected the alert to hold '{expected_text}'; it was:\n{alert}"
 
 
 def _select_words(words: WordsByLanguage, language: str) -> str:

@@ -1,6 +1,4 @@
-"""Recognize the commands that always work, in every language:
-
-STOP, 0, español.
+"""Recognize the commands that always work (STOP, 0, español), in every language.
 
 Only a whole message is a command. "Stop" ends the messages, but "the bus did not stop" doesn't.
 """
@@ -68,7 +66,9 @@ def match_command(text: NormalizedText, phrasebook: Phrasebook) -> Command | Non
 
 
 def _build_command(word: CommandWord) -> Command:
-    return Command("choose_language" if word == "language" else word)
+    if word == "language":
+        return Command("choose_language")
+    return Command(word)
 
 
 def _find_command(core: str, phrasebook: Phrasebook) -> Command | None:
@@ -104,7 +104,9 @@ def _find_named_language(core: str, phrasebook: Phrasebook) -> str | None:
     for word_count in range(1, min(len(words), 4)):
         if phrasebook.commands.get(" ".join(words[:word_count])) == "language":
             name = " ".join(words[word_count:])
-            return phrasebook.names.get(name) or (name if name in phrasebook.languages else None)
+            if name in phrasebook.names:
+                return phrasebook.names[name]
+            return name if name in phrasebook.languages else None
     return None
 
 
@@ -122,11 +124,13 @@ def _list_cores(normal: str, phrasebook: Phrasebook) -> Iterator[str]:
 def _strip_polite_word(normal: str, polite: tuple[str, ...]) -> str:
     """Return the message without one polite word at either end, or "" if it has none."""
     words = normal.split()
+    if not words:
+        return ""
     starts, ends, han = _index_polite_words(polite)
-    for word in starts.get(words[0], []) if words else []:
+    for word in starts.get(words[0], []):
         if normal.startswith(word + " "):
             return normal[len(word) + 1 :]
-    for word in ends.get(words[-1], []) if words else []:
+    for word in ends.get(words[-1], []):
         if normal.endswith(" " + word):
             return normal[: -len(word) - 1]
     matching_words = (word for word in han if normal.startswith(word) and normal != word)

@@ -1,6 +1,4 @@
-"""Turn one understood message into the next dialog state and its effects.
-
-Pure.
+"""Turn one understood message into the next dialog state and its effects. Pure.
 
 The order is fixed: commands, emergencies, the open question, staff who talk with the family, then topics.
 """
@@ -97,23 +95,24 @@ def _add_privacy_notice(outcome: Outcome, parsed: ParsedMessage) -> Outcome:
 
 
 def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
-    is_emergency = parsed.understanding.severity == EMERGENCY_SEVERITY
     if parsed.command and not (parsed.is_opted_out and parsed.command.kind not in COMMANDS_AFTER_OPT_OUT):
         outcome = _run_command(context, state, parsed, parsed.command)
         if outcome:
             return outcome
-    if is_emergency:
-        outcome = _handle_emergency(context, state, parsed)
-        return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
-    if parsed.is_opted_out and not (is_in_emergency(context, state) or _is_allowed_after_opt_out(state)):
-        return state, (ForwardToStaff(),) if parsed.is_talking_to_staff else ()
-    if not parsed.text.raw.strip() and parsed.payload is None:
-        outcome = _reply_to_unreadable(state, parsed)
-        return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
-    if parsed.is_talking_to_staff and state.state is None:
-        return state, (ForwardToStaff(),)
-    outcome = _route_message(context, state, parsed)
+    outcome = _handle_text(context, state, parsed)
     return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
+
+
+def _handle_text(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
+    if parsed.understanding.severity == EMERGENCY_SEVERITY:
+        return _handle_emergency(context, state, parsed)
+    if parsed.is_opted_out and not (is_in_emergency(context, state) or _is_allowed_after_opt_out(state)):
+        return state, ()
+    if not parsed.text.raw.strip() and parsed.payload is None:
+        return _reply_to_unreadable(state, parsed)
+    if parsed.is_talking_to_staff and state.state is None:
+        return state, ()
+    return _route_message(context, state, parsed)
 
 
 def _handle_twilio_opt(state: DialogState, parsed: ParsedMessage) -> Outcome:
@@ -121,7 +120,9 @@ def _handle_twilio_opt(state: DialogState, parsed: ParsedMessage) -> Outcome:
     kind = parsed.twilio_opt
     if kind == "STOP":
         return replace(state, state=None), (ChangeConsent("stop", "twilio"),)
-    return state, (ChangeConsent("start", "twilio"),) if kind == "START" else ()
+    if kind == "START":
+        return state, (ChangeConsent("start", "twilio"),)
+    return state, ()
 
 
 def _run_command(context: FlowContext, state: DialogState, parsed: ParsedMessage, command: Command) -> Outcome | None:
@@ -155,15 +156,16 @@ def _join_school(context: FlowContext, state: DialogState, parsed: ParsedMessage
     school = _find_school(context, school_name)
     if parsed.understanding.severity == EMERGENCY_SEVERITY or (school_name and school is None):
         return None
-    consent: tuple[Effect, ...] = (ChangeConsent("joined", "word"),)
-    join_effects = (*consent, SetAttribute("school", school)) if school else consent
-    flow = JOINED_FLOW if school else JOIN_FLOW
+    join_effects: tuple[Effect, ...] = (ChangeConsent("joined", "word"),)
+    flow = JOIN_FLOW
+    if school:
+        join_effects, flow = (*join_effects, SetAttribute("school", school)), JOINED_FLOW
     if state.language is None and not _is_language_known(context, parsed):
-        asked_state, effects = _ask_language(state, {NEXT_FLOW_KEY: flow})
-        return asked_state, (*join_effects, *effects)
-    known_state = state if state.language else replace(state, language=parsed.understanding.lang)
-    settled_effects = join_effects if state.language else (*join_effects, SetLanguage(known_state.language or "en"))
-    return follow_flows(context, replace(known_state, unclear=0), FlowState(flow), settled_effects)
+        return prepend_effects(join_effects, _ask_language(state, {NEXT_FLOW_KEY: flow}))
+    if not state.language:
+        state = replace(state, language=parsed.understanding.lang)
+        join_effects = (*join_effects, SetLanguage(state.language or "en"))
+    return follow_flows(context, replace(state, unclear=0), FlowState(flow), join_effects)
 
 
 def _find_school(context: FlowContext, school_name: str) -> str | None:

@@ -1,6 +1,4 @@
-"""Run flows:
-
-`advance(flow, state, input) -> (state, effects)`. Pure: no database, no clock, no network.
+"""Run flows with `advance(flow, state, input) -> (state, effects)`. Pure: no database, no clock, no network.
 
 The engine never raises and never runs in cycles, whatever the text and state are. The state can name a step that a
 newer version of the flow doesn't have. The engine always sends something or ends.

@@ -1,6 +1,4 @@
-"""Parse the text of flow files into a checked set of flows.
-
-Every error names the file, line, and column.
+"""Parse the text of flow files into a checked set of flows. Every error names the file, line, and column.
 
 The loader gets the texts and reads no files. `bot.content.library` reads them.
 """
@@ -35,8 +33,7 @@ GLOBAL_PLACEHOLDERS = frozenset(
         "board_phone",
     }
 )
-"""The placeholders that every text can use. Texts can also use answers that their flow, or a flow that it calls, saves.
-"""
+"""The placeholders that every text can use. Texts can also use answers that their flow or a called flow saves."""
 WAIT_MINUTES_PLACEHOLDER = "wait_minutes"
 """The placeholder for the minutes that a question waits. Only a question with a timeout can use it."""
 CONTACT_CONDITION_KEYS = frozenset({"contact.language", "contact.channel", "contact.school"})

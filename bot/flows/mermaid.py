@@ -75,7 +75,9 @@ def _render_box(name: str, step: Step) -> str:
 
 
 def _render_arrow(arrow: Arrow) -> str:
-    target = f'flow_{arrow.target}(["{arrow.target}"])' if arrow.is_to_flow else _build_node_id(arrow.target)
+    target = _build_node_id(arrow.target)
+    if arrow.is_to_flow:
+        target = f'flow_{arrow.target}(["{arrow.target}"])'
     if not arrow.label:
         return f"--> {target}"
     label = _escape_quotes(arrow.label)

@@ -66,6 +66,8 @@ def _list_partner_effects(step: Step, answers: Mapping[str, str]) -> Iterator[Ef
 
 def _list_scheduled_flows(schedule: Schedule, answers: Mapping[str, str]) -> Iterator[Effect]:
     """Yield the scheduled flow, or nothing if the family named no day because it skipped the question."""
-    day = NEXT_SCHOOL_DAY if schedule.day == NEXT_SCHOOL_DAY else answers.get(schedule.day, "")
+    day = schedule.day
+    if day != NEXT_SCHOOL_DAY:
+        day = answers.get(schedule.day, "")
     if day == NEXT_SCHOOL_DAY or ISO_DATE_PATTERN.fullmatch(day):
         yield PlanFlowOnDay(day, schedule.at, schedule.flow)

@@ -56,7 +56,7 @@ def _handle_opt_out_wish(context: FlowContext, state: DialogState, understanding
 
 def _ask_topic(context: FlowContext, state: DialogState, understanding: Understanding) -> Outcome:
     """Ask one question with the two or three likeliest topics, or the menu's question if no topic is likely."""
-    flow_names = [name for intent in understanding.choices if (name := _find_labelled_flow(context, intent))]
+    flow_names = [name for intent in understanding.choices if (name := _find_labeled_flow(context, intent))]
     if not flow_names:
         return start_flow(context, replace(state, unclear=1), UNCLEAR_FLOW)
     answers = {str(number): name for number, name in enumerate(flow_names, 1)}
@@ -64,10 +64,12 @@ def _ask_topic(context: FlowContext, state: DialogState, understanding: Understa
     return replace(state, state=waiting_state, unclear=1), (AskTopic(tuple(flow_names)),)
 
 
-def _find_labelled_flow(context: FlowContext, intent: str) -> str | None:
+def _find_labeled_flow(context: FlowContext, intent: str) -> str | None:
     """Return the flow of a topic, if it has a label for the list of choices."""
     name = context.flows.find_by_intent(intent)
-    return name if name and context.flows.flows[name].label and name != PERSON_FLOW else None
+    if name is None or name == PERSON_FLOW:
+        return None
+    return name if context.flows.flows[name].label else None
 
 
 def handle_topic_answer(
@@ -94,7 +96,9 @@ def queue_secondary_topic(context: FlowContext, state: DialogState, parsed: Pars
     if parsed.command or parsed.is_opted_out or not understanding.secondary_intents or (state.state and not is_urgent):
         return state
     other_intents = [intent for intent in understanding.secondary_intents if intent not in EMERGENCY_INTENTS]
-    return replace(state, later=context.flows.find_by_intent(other_intents[0])) if other_intents else state
+    if not other_intents:
+        return state
+    return replace(state, later=context.flows.find_by_intent(other_intents[0]))
 
 
 def remember_emergency(context: FlowContext, outcome: Outcome) -> Outcome:

@@ -1,6 +1,4 @@
-"""Handle voice notes.
-
-Puente doesn't understand them, so a person listens. Pure.
+"""Handle voice notes. Puente doesn't understand them, so a person listens. Pure.
 
 A voice note joins an open emergency or case. Puente opens a new case only if the family has none.
 """

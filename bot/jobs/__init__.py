@@ -1,4 +1,4 @@
-"""What RQ runs: each job a row's id and a line that calls the room it belongs to.  All may run twice, at any time."""
+"""The jobs that RQ runs. Each gets a row's ID and calls the package that does the work. All are safe to repeat."""
 
 import logging
 import os
@@ -29,8 +29,7 @@ from bot.runtime import Runtime, open_runtime
 from bot.voice_notes import job as voice_notes_job
 
 BULK_NICENESS = 5
-"""How far announcements stand behind families' messages and alerts for a machine's processor (a work-horse does one
-job, so nothing else is slowed down)."""
+"""Process niceness for bulk jobs, so that urgent jobs get the CPU first. RQ runs each job in its own process."""
 
 P = ParamSpec("P")
 
@@ -38,51 +37,51 @@ log = logging.getLogger(__name__)
 
 
 def ignore_deleted_row(job: Callable[P, None]) -> Callable[P, None]:
-    """A job about one row; where its family was erased after it was queued, nothing is left to do."""
+    """Skip a job whose row is gone, because the family was erased after the job was queued."""
 
     @wraps(job)
     def run_job(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             job(*args, **kwargs)
         except NoResultFound:
-            log.info("its row is gone: job=%s id=%s", job.__name__, *args)
+            log.info("row deleted: job=%s id=%s", job.__name__, *args)
 
     return run_job
 
 
 @cache
 def get_runtime() -> Runtime:
-    """This process's services; a work-horse opens its own connections, after the fork."""
+    """Return the runtime of this process. RQ forks for each job, which then opens its own connections."""
     return open_runtime(settings.load_settings(), get_library())
 
 
 @cache
 def get_library() -> Library:
-    """The library, read once: the worker calls this before it forks, so that no job has to."""
+    """Return the content library. The worker loads it before it forks, so that no job has to."""
     return load_library(settings.ROOT, settings.load_settings().district_file)
 
 
 @ignore_deleted_row
 def alert_case(case_id: int) -> None:
-    """Carry a case to the staff on call, or on to the next round."""
+    """Alert the staff on call about a case, or start the next escalation round."""
     paging.page_staff(get_runtime(), case_id)
 
 
 @ignore_deleted_row
 def translate_message(message_id: int) -> None:
-    """Translate one message of a talk, and pass it on."""
+    """Translate one message of a conversation, and forward it."""
     staff_conversation.translate_message(get_runtime(), message_id)
 
 
 @ignore_deleted_row
 def handle_undelivered_message(delivery_id: str) -> None:
-    """A text of staff to a family did not arrive."""
+    """Handle a staff message that did not reach a family."""
     staff_conversation.handle_undelivered_message(get_runtime(), delivery_id)
 
 
 @ignore_deleted_row
 def deliver_message(delivery_id: str) -> None:
-    """Send one message, or find out what became of it."""
+    """Send one message, or find out its result."""
     delivery.deliver(get_runtime(), delivery_id)
 
 
@@ -104,18 +103,18 @@ def translate_announcement(announcement_id: int, language: str) -> None:
 
 
 def translate_answer_sheet(meeting_id: int, language: str) -> None:
-    """Draft one language of a gathering's sheet of answers."""
+    """Draft one language of a meeting's answer sheet."""
     answer_sheet.prepare_draft(get_runtime(), meeting_id, language)
 
 
 def start_announcement(announcement_id: int) -> None:
-    """Freeze the audience of a released announcement, and send it."""
+    """Save the audience of a released announcement, and send it."""
     with _trace_announcement(announcement_id):
         launch.start(get_runtime(), announcement_id)
 
 
 def make_share_kit(announcement_id: int, language: str) -> None:
-    """Draw and speak one language of an announcement, for leaders to pass on."""
+    """Make the picture and sound of one language of an announcement, for leaders to pass on."""
     os.nice(BULK_NICENESS)
     with _trace_announcement(announcement_id):
         share_kit.make_assets(get_runtime(), announcement_id, language)
@@ -129,36 +128,38 @@ def send_announcement(announcement_id: int, slot: int) -> None:
 
 
 def _trace_announcement(announcement_id: int) -> AbstractContextManager[None]:
-    """All lines about announcement 7 carry the trace `a7` (a message's has twelve letters), in its threads too."""
+    """Mark all log lines about announcement 7 with the trace `a7`, in its threads too. Message traces are longer."""
     return trace_context(f"a{announcement_id}")
 
 
 @ignore_deleted_row
 def process_voice_note(note_id: int) -> None:
-    """Fetch a voice note, have it written down, delete it at Twilio: one of these."""
+    """Run the next step of a voice note: fetch, transcribe, or delete it at Twilio."""
     voice_notes_job.run_next_step(get_runtime(), note_id)
 
 
 def send_reminders() -> None:
-    """Tell the owners of texts, needs and contacts that are past their time."""
+    """Remind the owners of overdue texts, needs, and contacts."""
     overdue_reminders.remind_owners(get_runtime())
     overdue_needs.remind_owners(get_runtime())
     overdue_contacts.remind_owners(get_runtime())
 
 
 def answer_missed_messages() -> None:
-    """Answer what reached Twilio and not us."""
+    """Answer messages that reached Twilio but not Puente."""
     missed_messages.recover(get_runtime())
 
 
 def redact_provider_messages() -> None:
-    """Delete words at Twilio that are handled."""
+    """Redact handled messages at Twilio."""
     provider_redaction.redact_stored_messages(get_runtime())
 
 
 def delete_expired_records() -> None:
-    """Delete what is past its time, once a day; each hour whoever was erased and a backup has brought back, and what
-    the files of SQLite and Redis still hold of it."""
+    """Delete expired rows once a day. Each hour, also erase families that a restored backup brought back.
+
+    Also removes what the files of SQLite and Redis still contain of deleted rows.
+    """
     erasure.erase_restored_families(get_runtime(), retention_job.RETENTION_ACTOR)
     retention_job.delete_expired_daily(get_runtime())
     erasure.truncate_wal(get_runtime())
@@ -166,17 +167,17 @@ def delete_expired_records() -> None:
 
 
 def send_weekly_digest() -> None:
-    """Make this week's digest, if it is not there yet, and send it to the owners."""
+    """Create this week's digest if it doesn't exist, and send it to the owners."""
     weekly.create_and_send(get_runtime())
 
 
 def check_alarms() -> None:
-    """Is the line well?  Who looks after it is told."""
+    """Check for alarms, and text the technical contact."""
     notifier.check_alarms(get_runtime())
 
 
 def run_sweep() -> None:
-    """Queue what has no job."""
+    """Queue rows that have no job."""
     sweep_all(get_runtime())
 
 

@@ -1,8 +1,8 @@
-"""What reached Twilio and not us (no web process, an expired certificate, a lost network): answered late, not never.
+"""Find messages that reached Twilio but not Puente, and answer them late.
 
-Twilio hands a message over once, twice at most (twilio.com/docs/messaging/guides/webhook-request); what nobody took is
-only in its list.  There it is found some minutes later, and handled as if it had come: an emergency pages, a STOP
-counts, and the reply leaves as a text of its own.
+Causes are a stopped web process, an expired certificate, or a lost network. Twilio delivers a message at most twice
+(twilio.com/docs/messaging/guides/webhook-request). After that, it is only in Twilio's list. This job finds it there
+and handles it as usual: an emergency pages staff, STOP counts, and the reply is sent as a separate text.
 """
 
 import logging
@@ -26,21 +26,21 @@ from bot.store.families import contacts
 from bot.store.operations import handled_while_redis_down, missed_messages
 
 MIN_MESSAGE_AGE = timedelta(minutes=2)
-"""A message that is just being handled, or handed over a second time, is left alone so long."""
+"""A younger message may still be in progress, or Twilio may deliver it a second time."""
 SEARCH_OVERLAP = timedelta(minutes=10)
-"""So much is looked at again: a list may show a message late."""
+"""Each search overlaps the previous one, because Twilio may list a message late."""
 MAX_SEARCH_AGE = timedelta(hours=23)
-"""An hour less than it is remembered what was answered (store/families/conversations)."""
+"""One hour less than Puente remembers answered messages (store/families/conversations)."""
 OUTAGE_ERRORS = (StoredMessageError, ServiceUnavailableError, RedisError, SQLAlchemyError)
-"""Whoever comes next would fare no better."""
+"""Errors of a part that is away. Later messages would fail too."""
 
 log = logging.getLogger(__name__)
 
 
 def recover(runtime: Runtime) -> None:
-    """Look, and answer what is found, the oldest first; what fails is found again by the next run.
+    """Find unanswered messages, and answer the oldest first. The next run finds those that failed.
 
-    Raises BodyError, `Unavailable`, and what database and Redis raise.
+    Raises `StoredMessageError`, `ServiceUnavailableError`, and the errors of the database and Redis.
     """
     if not runtime.settings.is_live:
         return
@@ -56,30 +56,29 @@ def recover(runtime: Runtime) -> None:
 
 
 def _list_unanswered(runtime: Runtime, candidates: Iterable[ReceivedMessage]) -> list[ReceivedMessage]:
-    """Those that nobody answered, the oldest first; also one whose reply was lost with the worker that answered it."""
+    """Return messages without an answer, oldest first, including those whose worker died before the reply."""
     in_progress = missed_messages.list_in_progress(runtime.redis)
     with runtime.database.read() as db:
         handled_offline = handled_while_redis_down.list_message_sids(db)
-    new = (
+    unanswered = [
         message
         for message in candidates
         if message.sid in in_progress or not runtime.conversations.is_answered(message.sid)
-    )
-    return sorted(
-        (message for message in new if message.sid not in handled_offline), key=lambda message: message.received_at
-    )
+    ]
+    remaining = (message for message in unanswered if message.sid not in handled_offline)
+    return sorted(remaining, key=lambda message: message.received_at)
 
 
 def _try_to_answer(
     runtime: Runtime, message_store: TwilioMessageStore, missed_message: ReceivedMessage, current_time: datetime
 ) -> bool:
-    """False for a message that breaks something of ours: it is tried again, and the others go on."""
+    """Answer one message. Return False after an error that only concerns this message, so that others continue."""
     try:
         _answer_late(runtime, message_store, missed_message, current_time)
     except OUTAGE_ERRORS:
         raise
     except Exception:
-        log.exception("a missed message cannot be answered: message=%s", missed_message.sid)
+        log.exception("cannot answer a missed message: message=%s", missed_message.sid)
         return False
     return True
 
@@ -88,13 +87,12 @@ def _answer_late(
     runtime: Runtime, message_store: TwilioMessageStore, missed_message: ReceivedMessage, current_time: datetime
 ) -> None:
     with lines.trace_context(runtime.database.vault.compute_lookup_hash(missed_message.sid)[: lines.TRACE_LENGTH]):
-        log.warning("never reached us, answered late: message=%s", missed_message.sid)
+        log.warning("missed message, answered late: message=%s", missed_message.sid)
         missed_messages.record(runtime.redis, missed_message.sid, current_time)
         missed_messages.mark_in_progress(runtime.redis, missed_message.sid)
         try:
-            message = inbound_message.parse_message(
-                missed_message.form | message_store.fetch_media_form(missed_message)
-            )
+            form = missed_message.form | message_store.fetch_media_form(missed_message)
+            message = inbound_message.parse_message(form)
             if reply := answer_message(runtime, message):
                 _send_late_reply(runtime, message, reply, current_time)
         except inbound_message.InvalidMessageFormError:
@@ -103,7 +101,7 @@ def _answer_late(
 
 
 def _send_late_reply(runtime: Runtime, message: InboundMessage, reply: str, current_time: datetime) -> None:
-    """By text, once: the row's id hangs on the message."""
+    """Send the reply once, because the delivery ID depends on the message."""
     delivery_id = runtime.database.vault.compute_lookup_hash(f"late:{message.sid}")[:32]
     staff = runtime.library.district.find_staff_by_address(message.address)
     with runtime.database.write() as db:
@@ -113,5 +111,5 @@ def _send_late_reply(runtime: Runtime, message: InboundMessage, reply: str, curr
         elif contact:
             deliveries.plan_late_reply(db, {"id": delivery_id, "contact_id": contact.id}, reply, current_time)
         else:
-            return  # who is over the rate limit, or has just erased everything
+            return  # a sender over the rate limit, or a family that just erased everything
     enqueue(runtime.redis, "urgent", DELIVER_MESSAGE_JOB, delivery_id)

@@ -1,4 +1,4 @@
-"""What runs by the clock (`rq cron bot.jobs.schedule`).  One such process is enough; two would do no harm."""
+"""The periodic jobs (`rq cron bot.jobs.schedule`). One such process is enough, and two do no harm."""
 
 import logging
 from functools import partial
@@ -18,18 +18,18 @@ from bot.jobs import (
 )
 
 SWEEP_INTERVAL_SECONDS = 10
-"""Often, so that an alert whose worker was killed leaves well within 90 seconds."""
+"""Short, so that an alert whose worker was killed is sent within 90 seconds."""
 ALARM_INTERVAL_SECONDS = 60
 MISSED_INTERVAL_SECONDS = 60
 REDACT_INTERVAL_SECONDS = 60
-"""After a large announcement one run deletes only some of it at Twilio; the next goes on."""
+"""After a large announcement, one run redacts only some messages at Twilio. The next run continues."""
 RETENTION_TIMEOUT_SECONDS = 600
-"""A day's rows of a large district; what is not done then is done an hour later."""
+"""Enough for a day's rows of a large district. The run an hour later continues."""
 REMINDER_INTERVAL_SECONDS = 3600
-"""What is past its time changes with the day; an hour is soon enough for every time zone."""
+"""Due dates change with the day. An hour is often enough for every time zone."""
 
-logs.configure(logging.WARNING)  # `rq cron` imports this file; it adds no handler of its own where one is
-# rq 3.0's cron takes `--serializer` and does not use it: its jobs would be pickled, and our workers refuse pickles.
+logs.configure(logging.WARNING)  # `rq cron` imports this file, and adds no handler if one exists
+# The cron of rq 3.0 ignores `--serializer`. Its jobs would be pickled, and our workers reject pickles.
 cron.Queue = partial(Queue, serializer=JSONSerializer)  # type: ignore[assignment,attr-defined]
 cron.register(
     run_sweep,

@@ -1,6 +1,7 @@
-"""The sweep: finds rows that no job will carry on (a killed process, a Redis that forgot) and queues them again."""
+"""The sweep: find rows without a job, after a process was killed or Redis lost its data, and queue them again."""
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 
 from rq import Queue
@@ -29,38 +30,36 @@ from bot.store.families import catalog_drafts, follow_ups
 from bot.voice_notes.job import sweep_voice_notes
 
 NEW_CASE_GRACE_PERIOD = timedelta(seconds=5)
-"""A case younger than this has its job on the way."""
+"""A younger case has its job in the queue."""
 SWEEP_BATCH_SIZE = 500
-"""So many rows of a kind are queued in one sweep, and none into a queue that holds as many: jobs must not pile up."""
+"""The limit for rows of a kind in one sweep, and for the length of a queue, so that jobs don't pile up."""
 
 URGENT_DELIVERY_KINDS = frozenset({"alert", "notice", "talk"})
-"""Kinds of deliveries that a person waits for."""
+"""The kinds of deliveries that a person waits for."""
 
 log = logging.getLogger(__name__)
 
 
 def sweep_all(runtime: Runtime) -> None:
-    """Queue cases without alerts, deliveries that are due or whose sender died, due follow-ups, languages to draft."""
+    """Queue cases without alerts, due or lost deliveries, due follow-ups, and languages to draft."""
     current_time = now()
     has_capacity = {name: _has_capacity(runtime, name) for name in QUEUE_NAMES}
+    lease_start = current_time - CLAIM_LEASE
+    unalerted_case_ids: Sequence[int] = ()
+    untranslated: Sequence[int] = ()
+    due: Sequence[int] = ()
+    undrafted: Sequence[str] = ()
     with runtime.database.read() as db:
-        unalerted_case_ids = (
-            cases.list_due_for_paging(db, current_time - NEW_CASE_GRACE_PERIOD, current_time)
-            if has_capacity["urgent"]
-            else ()
-        )
-        untranslated = (
-            case_messages.list_pending_ids(db, current_time - CLAIM_LEASE, SWEEP_BATCH_SIZE)
-            if has_capacity["urgent"]
-            else ()
-        )
-        unfinished = deliveries.list_unfinished(db, current_time, current_time - CLAIM_LEASE, SWEEP_BATCH_SIZE)
-        due = follow_ups.list_due(db, current_time, SWEEP_BATCH_SIZE) if has_capacity["default"] else ()
-        undrafted = (
-            catalog_drafts.list_due_languages(db, compute_texts_version(runtime.library), current_time)
-            if runtime.translator
-            else ()
-        )
+        if has_capacity["urgent"]:
+            newest_opened_at = current_time - NEW_CASE_GRACE_PERIOD
+            unalerted_case_ids = cases.list_due_for_paging(db, newest_opened_at, current_time)
+            untranslated = case_messages.list_pending_ids(db, lease_start, SWEEP_BATCH_SIZE)
+        unfinished = deliveries.list_unfinished(db, current_time, lease_start, SWEEP_BATCH_SIZE)
+        if has_capacity["default"]:
+            due = follow_ups.list_due(db, current_time, SWEEP_BATCH_SIZE)
+        if runtime.translator:
+            version = compute_texts_version(runtime.library)
+            undrafted = catalog_drafts.list_due_languages(db, version, current_time)
     for case_id in unalerted_case_ids:
         enqueue(runtime.redis, "urgent", ALERT_CASE_JOB, case_id)
     for message_id in untranslated:

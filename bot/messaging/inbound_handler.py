@@ -24,10 +24,10 @@ from bot.flows.dialog_state import DialogState
 from bot.flows.effects import ChangeConsent, Notice
 from bot.flows.rate_limit_exempt import EXEMPT_COMMANDS, is_exempt_from_rate_limit
 from bot.messaging import erasure
-from bot.messaging.effect_handlers import TurnResult
 from bot.messaging.inbound_context import InboundContext, build_inbound_context
 from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.inbound_turn import PlannedTurn, ReplyState, persist_and_compose, run_turn
+from bot.messaging.message_context import TurnResult
 from bot.messaging.reply_context import build_composer
 from bot.runtime import Runtime
 from bot.store.families import flow_stats

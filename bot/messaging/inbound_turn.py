@@ -8,15 +8,10 @@ from bot.flows.dialog_manager import take_turn
 from bot.flows.dialog_state import DialogState, FlowContext
 from bot.flows.effects import Effect, EraseFamily, Escalation, FindPartners, SetAttribute
 from bot.messaging import erasure, erasure_confirmation, opt_out_state, recorded_replies
-from bot.messaging.effect_handlers import (
-    ASKED_CASE_ATTRIBUTE,
-    PERSISTED_EFFECTS,
-    MessageContext,
-    TurnResult,
-    persist_effects,
-)
+from bot.messaging.effect_handlers import ASKED_CASE_ATTRIBUTE, PERSISTED_EFFECTS, persist_effects
 from bot.messaging.inbound_context import InboundContext, serialize_state
 from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.message_context import MessageContext, TurnResult
 from bot.messaging.reply_composer import ReplyComposer
 from bot.messaging.reply_context import build_case_values, build_composer, find_data_summary
 from bot.runtime import Runtime

@@ -9,7 +9,7 @@ from bot.content.library import Library
 from bot.flows.dialog_state import DialogState, FlowContext
 from bot.messaging import partner_directory
 from bot.messaging.catalog_drafts import get_localized_library
-from bot.messaging.effect_handlers import TurnResult
+from bot.messaging.message_context import TurnResult
 from bot.messaging.reply_composer import ReplyComposer
 from bot.nlu import NluContext, Understanding, classify_message
 from bot.runtime import Runtime

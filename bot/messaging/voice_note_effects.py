@@ -1,33 +1,15 @@
 """Save the voice notes of a message in its own transaction: the URL of each sound, and its case."""
 
-from datetime import datetime
-from typing import Protocol
-
 from bot.base.database import Transaction
 from bot.flows.effects import Escalation
 from bot.flows.topic_routing import ADDITION_KEY
 from bot.flows.voice_messages import VOICE_MESSAGE_MARK
 from bot.messaging.inbound_message import InboundMessage
+from bot.messaging.message_context import MessageContext
 from bot.runtime import Runtime
 from bot.store.cases import cases, voice_notes
 from bot.store.cases.cases import STAFF_TOPICS
 from bot.store.cases.voice_notes import NewVoiceNote
-from bot.store.families.contacts import Contact
-
-
-class VoiceNoteSource(Protocol):
-    """The message that holds the sound, its language, and the case that staff are writing about."""
-
-    @property
-    def contact(self) -> Contact: ...
-    @property
-    def inbound(self) -> InboundMessage: ...
-    @property
-    def language(self) -> str: ...
-    @property
-    def active_case_id(self) -> int | None: ...
-    @property
-    def received_at(self) -> datetime: ...
 
 
 def join_open_case(runtime: Runtime, db: Transaction, contact_id: int, effect: Escalation) -> Escalation:
@@ -50,7 +32,7 @@ def join_open_case(runtime: Runtime, db: Transaction, contact_id: int, effect: E
     )
 
 
-def save_voice_notes(runtime: Runtime, db: Transaction, message: VoiceNoteSource, case_id: int | None) -> list[int]:
+def save_voice_notes(runtime: Runtime, db: Transaction, message: MessageContext, case_id: int | None) -> list[int]:
     """Save each sound of a message once, and return the row ids for the job that fetches them."""
     inbound, linked_case_id = message.inbound, case_id or message.active_case_id
     voice_note_ids = []

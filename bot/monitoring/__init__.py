@@ -1,1 +1,1 @@
-"""Is the line well?  Figures (read), rules (pure: which of them are alarms), telling (to the technical contact)."""
+"""Monitoring: a snapshot of the deployment's figures, alarm rules, and texts to the technical contact."""

@@ -1,8 +1,8 @@
-"""Who looks after the machines is told by text that the line is not well: once, and once more when it is over.
+"""Text the technical contact about alarms: once when an alarm starts, and once when it ends.
 
-Looked at every minute by a web process and by a worker, so that each tells of the other; the row of an alarm is taken
-in one transaction with its text, so that only one of them tells.  The text is handed over here and now, without the
-queue: that may be just what does not work.
+A web process and a worker check every minute, so that each can report the other. An alarm's row is claimed in one
+transaction with its text, so that only one process sends it. The text is sent directly, without the queue, because the
+queue may be what failed.
 """
 
 import logging
@@ -24,140 +24,138 @@ from bot.store.operations import alarms
 
 ALARM_CHECK_SECONDS = 60
 ALARM_NOTIFY_DELAY = timedelta(seconds=100)
-"""So long an alarm stands before anybody is told: a restart, or one slow minute, wakes nobody."""
+"""How long an alarm lasts before a text is sent, so that a restart or one slow minute wakes nobody."""
 ALARM_END_DELAY = timedelta(minutes=5)
-"""So long it is quiet before it counts as over."""
+"""How long it must be quiet before an alarm counts as over."""
 DATABASE_FAILURES_KEY, FAILURES_BEFORE_ALARM, FAILURE_COUNT_SECONDS = "puente:alarms:database", 3, 6 * 3600
-"""How many looks in vain there were at the database; at the third it is told, which cannot be written down anywhere."""
+"""After the third failed check of the database, a text is sent. Redis counts them, because no row can be saved."""
 
 ALARM_SMS_TEXTS = {
-    "database_away": "the database does not answer: messages are refused, and Twilio sends them again for a while",
-    "redis_away": "Redis does not answer: families get emergencies and a person only",
-    "worker_missing": "no worker runs: alerts and messages do not leave",
-    "scheduler_missing": "the scheduler does not run: nothing that is late is found",
-    "web_missing": "no web process has been seen: families may get no answer",
-    "messages_missed": "messages of the last hour reached Twilio but not us, and were answered late",
+    "database_away": "the database doesn't answer: Puente rejects messages, and Twilio repeats them for a while",
+    "redis_away": "Redis doesn't answer: families get only emergency answers and a person",
+    "worker_missing": "no worker runs: no alerts or messages are sent",
+    "scheduler_missing": "the scheduler doesn't run: overdue work is not found",
+    "web_missing": "no web process was seen: families may get no answer",
+    "messages_missed": "in the last hour, messages reached Twilio but not Puente, and were answered late",
     "queue_urgent": "alerts wait in the queue",
     "queue_default": "messages wait in the queue",
     "queue_bulk": "announcements wait in the queue",
-    "twilio_failing": "Twilio does not take what we send",
-    "deliveries_late": "messages that are due do not leave",
-    "unknown_outcomes": "of many messages it is not known whether they were sent",
+    "twilio_failing": "Twilio rejects our messages",
+    "deliveries_late": "due messages are not sent",
+    "unknown_outcomes": "for many messages, it is unknown whether they were sent",
     "disk_full": "the disk is nearly full",
-    "opt_outs": "many families stopped the messages within an hour",
+    "opt_outs": "many families opted out within an hour",
     "logins_locked": "several logins are locked after wrong passwords",
 }
-"""Of the alarms that are told by text."""
+"""The texts of alarms that the technical contact gets by SMS."""
 
 log = logging.getLogger(__name__)
 
 
 def check_alarms(runtime: Runtime) -> list[ActiveAlarm]:
-    """Look once; tell what is new, and what is over.  The alarms of this moment."""
-    figures = take_snapshot(runtime)
-    now_so = alert_rules.find_alarms(figures)
-    if figures.database is None:
+    """Check once, text the technical contact about new and ended alarms, and return the active alarms."""
+    snapshot = take_snapshot(runtime)
+    active_alarms = alert_rules.find_alarms(snapshot)
+    if snapshot.database is None:
         _handle_database_down(runtime)
-        return now_so
+        return active_alarms
     _handle_database_recovery(runtime)
-    for delivery_id in _record_changes(runtime, now_so, figures.taken_at):
+    for delivery_id in _record_changes(runtime, active_alarms, snapshot.taken_at):
         delivery.deliver(runtime, delivery_id)
-    return now_so
+    return active_alarms
 
 
 def check_forever(runtime: Runtime) -> None:
-    """For a thread of a web process: look every minute, for ever; also say that this process lives."""
+    """Check every minute, in a thread of a web process, and record that this process runs."""
     while True:
         try:
             _record_web_alive(runtime)
             check_alarms(runtime)
         except Exception as error:
-            # Whatever it was: the next minute is looked at again.  A thread that has ended watches nothing.
-            log.warning("not looked: reason=%s", type(error).__name__, exc_info=error)
+            # The thread must survive every error, because a dead thread checks nothing.
+            log.warning("alarm check failed: reason=%s", type(error).__name__, exc_info=error)
         time.sleep(ALARM_CHECK_SECONDS)
 
 
 def _record_web_alive(runtime: Runtime) -> None:
-    with suppress(RedisError):  # which is an alarm of its own
+    with suppress(RedisError):  # Redis has its own alarm
         runtime.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp():.0f}", ex=24 * 3600)
 
 
-def _record_changes(runtime: Runtime, active_alarms: list[ActiveAlarm], at: datetime) -> list[str]:
-    """Write down what began and what ended; the texts that follow."""
-    names, of_name = [one.name for one in active_alarms], {one.name: one for one in active_alarms}
+def _record_changes(runtime: Runtime, active_alarms: list[ActiveAlarm], current_time: datetime) -> list[str]:
+    """Record which alarms started or ended, and return the planned texts."""
+    active_by_name = {alarm.name: alarm for alarm in active_alarms}
     planned: list[str] = []
     with runtime.database.read() as db:
         if not active_alarms and not alarms.list_open(db):
             return planned
     with runtime.database.write() as db:
-        alarms.record_active(db, names, at)
-        for one in alarms.list_open(db):
-            current = of_name.get(one.name)
-            if current is None and one.seen_at <= at - ALARM_END_DELAY:
-                planned += _end_alarm(runtime, db, one, at)
-            elif (
-                current
-                and current.level == "text"
-                and one.began_at <= at - ALARM_NOTIFY_DELAY
-                and alarms.mark_notified(db, one.id, at)
-            ):
-                log.warning("alarm: alarm=%s", one.name)
-                planned += _plan_texts(runtime, db, _build_alarm_text(runtime, current), at)
+        alarms.record_active(db, [alarm.name for alarm in active_alarms], current_time)
+        for row in alarms.list_open(db):
+            current = active_by_name.get(row.name)
+            if current is None:
+                if row.seen_at <= current_time - ALARM_END_DELAY:
+                    planned += _end_alarm(runtime, db, row, current_time)
+                continue
+            is_due = current.level == "text" and row.began_at <= current_time - ALARM_NOTIFY_DELAY
+            if is_due and alarms.mark_notified(db, row.id, current_time):
+                log.warning("alarm: alarm=%s", row.name)
+                planned += _plan_texts(runtime, db, _build_alarm_text(runtime, current), current_time)
     return planned
 
 
-def _end_alarm(runtime: Runtime, db: Transaction, alarm: alarms.Alarm, at: datetime) -> list[str]:
-    if not alarms.end(db, alarm.id, at) or alarm.notified_at is None:
+def _end_alarm(runtime: Runtime, db: Transaction, alarm: alarms.Alarm, current_time: datetime) -> list[str]:
+    if not alarms.end(db, alarm.id, current_time) or alarm.notified_at is None:
         return []
     log.info("alarm is over: alarm=%s", alarm.name)
-    return _plan_texts(runtime, db, _build_end_text(runtime, alarm.name), at)
+    return _plan_texts(runtime, db, _build_end_text(runtime, alarm.name), current_time)
 
 
 def _build_end_text(runtime: Runtime, name: str) -> str:
-    return f'{runtime.library.district.name}: this is over: "{ALARM_SMS_TEXTS[name]}".'
+    return f'{runtime.library.district.name}: this alarm is over: "{ALARM_SMS_TEXTS[name]}".'
 
 
 def _build_alarm_text(runtime: Runtime, alarm: ActiveAlarm) -> str:
     figure = f" ({alarm.value})" if alarm.value else ""
-    where = f"{runtime.settings.public_base}/console/well"
-    what = f"{ALARM_SMS_TEXTS[alarm.name]}{figure}"
-    return f"{runtime.library.district.name}: {what}. What to do: {where} and docs/runbook.md"
+    text = f"{ALARM_SMS_TEXTS[alarm.name]}{figure}"
+    link = f"{runtime.settings.public_base}/console/well"
+    return f"{runtime.library.district.name}: {text}. What to do: {link} and docs/runbook.md"
 
 
-def _plan_texts(runtime: Runtime, db: Transaction, body: str, at: datetime) -> list[str]:
-    """One text to the technical contact, at any hour."""
-    return [deliveries.plan_reminder(db, person, body, at) for person in list_technical_contacts(runtime)]
+def _plan_texts(runtime: Runtime, db: Transaction, body: str, current_time: datetime) -> list[str]:
+    """Plan one text to the technical contact, at any hour."""
+    return [deliveries.plan_reminder(db, person, body, current_time) for person in list_technical_contacts(runtime)]
 
 
 def list_technical_contacts(runtime: Runtime) -> tuple[str, ...]:
-    """`technical` of the district file; where none is named, who comes first in the default chain."""
+    """Return `technical` from the district file, or the first person of the default on-call chain."""
     district = runtime.library.district
     return (district.technical,) if district.technical else district.find_owners("technical contact")
 
 
 def _handle_database_down(runtime: Runtime) -> None:
-    """Nothing can be written down, so Redis counts the looks; without both nobody is told: /readyz says it."""
+    """Count failed checks in Redis, because no row can be saved. Without Redis too, only /readyz reports it."""
     try:
-        looks = int(runtime.redis.incr(DATABASE_FAILURES_KEY))
+        failure_count = int(runtime.redis.incr(DATABASE_FAILURES_KEY))
         runtime.redis.expire(DATABASE_FAILURES_KEY, FAILURE_COUNT_SECONDS)
     except RedisError:
         return
-    if looks == FAILURES_BEFORE_ALARM:
+    if failure_count == FAILURES_BEFORE_ALARM:
         log.error("alarm: alarm=%s", "database_away")
         _send_now(runtime, _build_alarm_text(runtime, ActiveAlarm("database_away", "text", "")))
 
 
 def _handle_database_recovery(runtime: Runtime) -> None:
     try:
-        looks = runtime.redis.getdel(DATABASE_FAILURES_KEY)
+        failure_count = runtime.redis.getdel(DATABASE_FAILURES_KEY)
     except RedisError:
         return
-    if isinstance(looks, bytes) and int(looks) >= FAILURES_BEFORE_ALARM:
+    if isinstance(failure_count, bytes) and int(failure_count) >= FAILURES_BEFORE_ALARM:
         _send_now(runtime, _build_end_text(runtime, "database_away"))
 
 
 def _send_now(runtime: Runtime, body: str) -> None:
-    """Straight to Twilio: there is no row that could be claimed."""
+    """Send directly to Twilio, because there is no row to claim."""
     for person in list_technical_contacts(runtime):
         try:
             runtime.channel.send(OutgoingMessage("alarm", runtime.library.district.staff[person].phone, body))

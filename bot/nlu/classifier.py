@@ -18,8 +18,7 @@ INTENT_CONFIDENCE_THRESHOLD: Final = 0.3
 PAGING_THRESHOLD: Final = 0.3
 """From this probability of an emergency, Puente pages staff, whatever the words of the message are."""
 PATTERN_PAGING_THRESHOLD: Final = 0.06
-"""The minimum probability for patterns of emergencies if the model is sure of another topic. Patterns also page, except
-in one case: the emergency is less likely than this, and another topic is at least as likely as `_SURE_TOPIC_THRESHOLD`.
+"""Below this probability, patterns don't page if another topic has at least `_SURE_TOPIC_THRESHOLD`. Otherwise they do.
 """
 _SURE_TOPIC_THRESHOLD: Final = 0.5
 _MAX_CACHED_CHARACTERS: Final = 80
@@ -34,9 +33,7 @@ _FISHING_CONCEPTS: Final = frozenset({"OTHER_FAMILY", "REPORT_SOMEONE", "LIST", 
 
 
 def classify_message(text: NormalizedText, context: NluContext) -> Understanding:
-    """Classify `text`.
-
-    Never raises, whatever a phone sends.
+    """Classify `text`. Never raises, whatever a phone sends.
 
     The search for emergencies covers all languages. If the language is unsure, the result has the language of the
     emergency's words, because the family must be able to read the answer at once.
@@ -109,7 +106,7 @@ def _build_wordless_understanding(text: str, analysis: TextAnalysis) -> Understa
 def get_severity(intent: str | None, analysis: TextAnalysis) -> Severity:
     """Return how soon a person must see the message.
 
-    Restricted requests count only if they concern a family or a student.
+    A restricted request that only plays or insults is `info`, unless it also asks about families or agents.
     """
     if intent is None:
         return "info"

@@ -50,9 +50,7 @@ def parse_alternatives(text: str, lists: Mapping[str, str], is_whole_word: bool 
 
 
 def build_needle(alternative: str, is_whole_word: bool = False) -> str:
-    """Return the needle of one alternative:
-
-    `=ice` is a whole word, `hij*` and "knock" match the start of a word.
+    """Return the needle of one alternative. `=ice` is a whole word, `hij*` and "knock" match the start of a word.
 
     Short Latin words are whole words without a star: "man" would match "many" and "mañana". With `is_whole_word`, all
     are whole words, for languages in which the start of a word is another word.
@@ -196,6 +194,8 @@ def _blank_out(text: str, hits: list[tuple[int, _Needle]]) -> str:
     """Return the text without these needles. A needle at a word's start also removes the rest of its word."""
     for start, needle in sorted(hits, key=lambda hit: hit[0]):
         is_chinese = re.match(rf"[{HAN_RANGES}]", needle.text)
-        end = start + len(needle.text) if is_chinese else text.find(" ", start + len(needle.text.rstrip()))
+        end = start + len(needle.text)
+        if not is_chinese:
+            end = text.find(" ", start + len(needle.text.rstrip()))
         text = text[:start] + "_" * (end - start) + text[end:]  # underscores keep the neighbors apart
     return text

@@ -41,7 +41,8 @@ def build_lexical_features(message_tokens: list[str]) -> tuple[list[str], list[s
     for token in message_tokens:
         if len(token) > 1:
             word = f"_{token}_"
-            for size in (2, 3, 4, 5) if len(token) < 24 else (4,):
+            sizes = (2, 3, 4, 5) if len(token) < 24 else (4,)
+            for size in sizes:
                 pieces += [word[start : start + size] for start in range(len(word) - size + 1)]
     return word_features, pieces
 
@@ -50,7 +51,9 @@ def build_concept_features(matches: Iterable[ConceptMatch]) -> list[str]:
     """Return the concepts, each pair of them, and each two that follow one another."""
     names = [concept for concept, _ in matches]
     unique_names = sorted(set(names))[: _MAX_CONCEPTS * 2]
-    paired_names = unique_names if len(unique_names) <= _MAX_CONCEPTS else sorted(set(names[:_MAX_CONCEPTS]))
+    paired_names = unique_names
+    if len(unique_names) > _MAX_CONCEPTS:
+        paired_names = sorted(set(names[:_MAX_CONCEPTS]))
     pairs = [f"{first}+{second}" for first, second in combinations(paired_names, 2)]
     sequences = {f"{first}>{second}" for first, second in pairwise(names) if first != second}
     return [*unique_names, *pairs, *sequences]

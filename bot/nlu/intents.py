@@ -14,7 +14,7 @@ EMERGENCY_INTENTS: Final = (
 )
 """The five topics that page staff. If a message has several, the first one in this order leads the answer. Self-harm
 comes first: its answer is the shortest, and a wrong answer does the most harm. Violence at home comes before other
-danger: both say 911 first, but only its answer is neutral enough for a phone that the violent person may read. A child
+danger. Both say 911 first, but only its answer is neutral enough for a phone that the violent person may read. A child
 alone comes before agents: the child can't act, and the adult who writes can. The others stay in
 `Understanding.secondary_intents`, and their staff are paged too."""
 

@@ -28,9 +28,8 @@ class Vocabulary:
     def __init__(self, names: Sequence[str], first_row: int = 0) -> None:
         hashes = _hash_names(names)
         order = hashes.argsort()
-        self._hashes = np.append(
-            hashes[order], SENTINEL_HASH
-        )  # `searchsorted` can return the index after the last hash
+        # `searchsorted` can return the index after the last hash, so a sentinel follows it.
+        self._hashes = np.append(hashes[order], SENTINEL_HASH)
         self._rows = np.append(order + first_row, -1).astype(np.int32)
         self._encoded_names = "\n".join(names).encode()
 

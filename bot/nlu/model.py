@@ -1,6 +1,4 @@
-"""Load and save the trained model, `flows/taught.npz`.
-
-`make teach` writes it, and every process reads it at start.
+"""Load and save the trained model, `flows/taught.npz`. `make teach` writes it, and every process reads it at start.
 
 Only training and checks read the phrases, two megabytes of YAML. The program needs only this file, which holds the
 weights, the words of the concepts, and the topic of each phrase.

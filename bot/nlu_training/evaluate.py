@@ -165,8 +165,7 @@ def _build_fuzzy_ranker(labeled_phrases: Sequence[LabeledPhrase]) -> Ranker:
 
 
 SEPARATELY_SCORED_INTENTS: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCY_INTENTS})
-"""Topics that don't count as ordinary messages, because they have their own figures (bot.nlu_training.routing_score).
-"""
+"""Topics that don't count as ordinary messages, because bot.nlu_training.routing_score scores them separately."""
 
 
 def main() -> int:

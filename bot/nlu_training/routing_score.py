@@ -43,9 +43,9 @@ def score_message(message: LabeledPhrase, understanding: Understanding, is_near_
     was_paged = understanding.severity == "escalate_now"
     if is_near_miss:
         return {"near_miss_quiet": not was_paged}
-    is_right = understanding.intent == message.intent
     score_name = _SCORE_NAME_BY_INTENT.get(message.intent, "topic")
-    scores = {score_name: was_paged if score_name == "emergency" else is_right}
+    is_right = was_paged if score_name == "emergency" else understanding.intent == message.intent
+    scores = {score_name: is_right}
     if score_name == "topic":
         scores |= {"choices": message.intent in understanding.choices, "ordinary_quiet": not was_paged}
     if len(message.text.split()) >= 3 or message.lang == "zh":

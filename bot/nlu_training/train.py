@@ -36,8 +36,9 @@ def train_topic_weights(
 ) -> Weights:
     """Train the topic of a message on all its features."""
     rows = [extract_features(phrase.text, phrase.lang, lexicons) for phrase in labeled_phrases]
-    # Each phrase counts again with its concepts alone, so that the model also learns them without the words.
-    rows += [((), (), row[2]) for row in rows] if all(gains) else []
+    if all(gains):
+        # Each phrase counts again with its concepts alone, so that the model also learns them without the words.
+        rows += [((), (), row[2]) for row in rows]
     labels = [phrase.intent for phrase in labeled_phrases]
     return fit_weights(rows, labels * (len(rows) // len(labels)), TOPIC_STRENGTH, gains)
 

@@ -96,9 +96,7 @@ def _collect_letter_variants() -> dict[str, str]:
 
 
 def _build_prefix_pattern(words: Iterable[str], build_letter_pattern: Callable[[str], str]) -> str:
-    """Build one pattern of all these words that shares their common prefixes.
-
-    The longest matching word wins.
+    """Build one pattern of all these words that shares their common prefixes. The longest matching word wins.
 
     The regex engine then compares a word of the text with about thirty first letters, not with hundreds of words.
     """

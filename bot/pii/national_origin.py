@@ -1,6 +1,4 @@
-"""Find where a family is from.
-
-Families often volunteer it, but Puente never needs or stores it (TOPICS.md, rule 1).
+"""Find where a family is from. Families often volunteer it, but Puente never needs or stores it (TOPICS.md, rule 1).
 
 It finds statements about a person in English, Spanish, Portuguese, and French ("we are from Honduras", "soy
 hondureña"). The name of a country without such a statement (homework, a trip, ice cream) stays.

@@ -1,7 +1,7 @@
-"""After a restore: what the backup believes unsent may have left since, and no list of Twilio's can tell (words are
-deleted there after an hour).  So nothing that waits for families leaves by itself: a person decides.
+"""After a restore, hold everything that waits for families until a person decides about it.
 
-Pages of staff are left alone: an emergency that is alerted twice is better than one that nobody hears of.
+The backup may show messages as unsent that were sent later. Twilio's list cannot tell, because Puente deletes texts
+there after an hour. Alerts for staff are not held: a duplicate alert is better than a missed emergency.
 """
 
 import logging
@@ -24,10 +24,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class HeldItems:
-    """What does not leave any more by itself: rows of texts, follow-ups and reminders of gatherings whose hour has
-    come, announcements.
+    """What is held: texts, due follow-ups, due meeting reminders, and announcements.
 
-    `coming`: announcements that were released and leave at their hour; whether they have, a person must know.
+    `scheduled` are released announcements with a send time. A person must find out whether they were sent.
     """
 
     texts: int
@@ -38,7 +37,7 @@ class HeldItems:
 
 
 def hold_family_messages(runtime: Runtime, by: str) -> HeldItems:
-    """Hold all that waits for families, in one transaction, before the workers start; safe to be run twice."""
+    """Hold all that waits for families in one transaction, before the workers start. Safe to repeat."""
     current_time = now()
     with runtime.database.write() as db:
         texts = deliveries.hold_family_deliveries(db)
@@ -47,9 +46,8 @@ def hold_family_messages(runtime: Runtime, by: str) -> HeldItems:
         paused = _pause_announcements(db, by, current_time)
         scheduled = tuple(announcement.id for announcement in announcements.list_by_state(db, "ready", "freezing"))
     for delivery_id in texts:
-        staff_conversation.handle_undelivered_message(
-            runtime, delivery_id
-        )  # who wrote it by hand is told; of others it does nothing
+        # Notifies the staff member of a message written by hand, and does nothing for other messages.
+        staff_conversation.handle_undelivered_message(runtime, delivery_id)
     log.info("held after a restore: deliveries=%s follow_ups=%s", len(texts), dropped_count)
     return HeldItems(len(texts), dropped_count, reminders, paused, scheduled)
 

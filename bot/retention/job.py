@@ -1,4 +1,4 @@
-"""The daily run: each rule in batches of its own transactions, so that it may be killed anywhere and run again."""
+"""Delete expired rows once a day, each rule in batches with their own transactions. Safe to kill and repeat."""
 
 import logging
 from datetime import datetime, timedelta
@@ -11,16 +11,16 @@ from bot.store.lifecycle import retention_runs
 
 RETENTION_YEAR = timedelta(days=366)
 MIN_RUN_INTERVAL = timedelta(hours=20)
-"""A run that began longer ago is not today's: the hourly job begins a new one, at about the same hour each day."""
+"""A run that started earlier was not today's. The hourly job then starts a new one, at about the same hour each day."""
 RETENTION_ACTOR = "helper"
 MAX_BATCHES_PER_RULE = 2000
-"""Of one rule in one run: an end in any case; what is left is for the next one."""
+"""The limit for one rule in one run. The next run continues."""
 
 log = logging.getLogger(__name__)
 
 
 def delete_expired_daily(runtime: Runtime) -> None:
-    """Run, unless a whole run began less than a day ago."""
+    """Delete expired rows, unless a complete run started less than a day ago."""
     with runtime.database.read() as db:
         last_start = retention_runs.find_last_completed_start(db)
     if last_start is None or last_start <= now() - MIN_RUN_INTERVAL:
@@ -28,7 +28,7 @@ def delete_expired_daily(runtime: Runtime) -> None:
 
 
 def delete_expired(runtime: Runtime, by: str) -> dict[str, int]:
-    """Take whatever is past its time; how many rows, by rule (those that found something)."""
+    """Delete expired rows, and return the count by rule, for rules that found some."""
     current_time = now()
     with runtime.database.write() as db:
         run_id = retention_runs.start(db, by, current_time)
@@ -43,7 +43,7 @@ def delete_expired(runtime: Runtime, by: str) -> dict[str, int]:
 
 
 def has_legal_hold(runtime: Runtime, rule: RetentionRule) -> bool:
-    """Whether counsel holds what this rule would delete."""
+    """Return whether a legal hold covers what this rule would delete."""
     return rule.can_have_legal_hold and runtime.library.district.records.hold
 
 

@@ -1,4 +1,4 @@
-"""`python -m bot keys`: under which keys records lie, and moving them to a new one (docs/privacy.md)."""
+"""`python -m bot keys`: show which keys encrypt the records, and move records to a new key (docs/privacy.md)."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -18,41 +18,40 @@ from bot.store.lifecycle import reindex as lifecycle_reindex
 from bot.store.lifecycle.reencrypt import EncryptedValueCounts
 
 ROTATE_ADVICE = (
-    "To take a new key: put it in front, DATA_KEY=new,old, start every process again, then `python -m bot keys rotate`."
+    "To use a new key, put it first (DATA_KEY=new,old), restart every process, then run `python -m bot keys rotate`."
 )
 
 REINDEX_AUDIT_ACTION = "hashed addresses under the newest key"
 WEB_SEEN_TIMEOUT_SECONDS = 70
-"""A web process says each minute that it lives."""
+"""Each web process reports every minute that it runs."""
 EARLIEST_AUDIT_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @click.group()
 def keys() -> None:
-    """The keys of what is stored: which lie where (status), and a new DATA_KEY for all of it (rotate, reindex)."""
+    """Manage the keys of stored data: show their use (status), or move to a new DATA_KEY (rotate, reindex)."""
 
 
 @keys.command()
 def status() -> None:
-    """How much lies under families' own keys, the newest DATA_KEY, older and unknown ones."""
+    """Show how many values are encrypted with family keys, the newest DATA_KEY, older keys, and unknown keys."""
     runtime = _open_runtime()
     with runtime.database.read() as db:
         counts = reencrypt.count_by_key(db)
         is_reindex_needed = lifecycle_reindex.is_needed(db)
-        erased_count = erasure_log.count_since(
-            db, audit_log.find_last_time(db, REINDEX_AUDIT_ACTION) or EARLIEST_AUDIT_TIME
-        )
+        last_reindex_at = audit_log.find_last_time(db, REINDEX_AUDIT_ACTION) or EARLIEST_AUDIT_TIME
+        erased_count = erasure_log.count_since(db, last_reindex_at)
     _print_counts(counts)
-    click.echo(f"families erased since DATA_KEY was changed, whom older backups still hold: {erased_count}")
+    click.echo(f"families erased since the last change of DATA_KEY that older backups still contain: {erased_count}")
     click.echo(_build_advice(counts, is_reindex_needed, len(runtime.settings.data_keys)))
 
 
 @keys.command()
-@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+@click.option("--by", default="command line", help="Your staff ID in the district file, for the audit log.")
 def rotate(by: str) -> None:
-    """Wrap every family's key anew, and seal the rest, under the newest DATA_KEY.
+    """Encrypt every family's key, and all other values, with the newest DATA_KEY.
 
-    While the program runs, in small steps; broken off, it goes on where it stood when it is run again.
+    Works in small steps while Puente runs. After an interruption, run it again to continue.
     """
     runtime, progress = _open_runtime(), Counter[str]()
     for step in reencrypt.reencrypt_all(runtime.database):
@@ -62,21 +61,19 @@ def rotate(by: str) -> None:
         audit_log.record(db, by, "moved records to the newest key", "keys", current_time, str(progress["sealed"]))
         counts = reencrypt.count_by_key(db)
         is_reindex_needed = lifecycle_reindex.is_needed(db)
-    click.echo(f"sealed anew: {progress['sealed']}")
+    click.echo(f"encrypted again: {progress['sealed']}")
     _print_counts(counts)
     click.echo(_build_advice(counts, is_reindex_needed, len(runtime.settings.data_keys)))
     if progress["unreadable"]:
-        raise click.ClickException(
-            f"{progress['unreadable']} values open with none of these keys; they were left alone."
-        )
+        raise click.ClickException(f"None of these keys decrypts {progress['unreadable']} values. They are unchanged.")
 
 
 @keys.command()
-@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+@click.option("--by", default="command line", help="Your staff ID in the district file, for the audit log.")
 def reindex(by: str) -> None:
-    """Hash addresses anew under the newest DATA_KEY alone, so that the older ones can be destroyed.
+    """Hash all addresses with only the newest DATA_KEY, so that you can destroy the older keys.
 
-    The program must stand still: a process with the old keys would take families for strangers.
+    Stop Puente first. A process with the old keys would not recognize families.
     """
     runtime = _open_runtime()
     _require_stopped_processes(runtime)
@@ -84,11 +81,13 @@ def reindex(by: str) -> None:
     with runtime.database.write() as db:
         counts = reencrypt.count_by_key(db)
         if counts.older:
-            raise click.ClickException(f"{counts.older} values still lie under an older key: `bot keys rotate` first.")
+            raise click.ClickException(
+                f"{counts.older} values are still encrypted with an older key. Run `python -m bot keys rotate` first."
+            )
         rehashed = lifecycle_reindex.rehash_all(db, new_vault)
         audit_log.record(db, by, REINDEX_AUDIT_ACTION, "keys", now(), str(rehashed.contacts))
-    click.echo(f"hashed anew: {rehashed.contacts} addresses, {rehashed.leaders} leaders")
-    click.echo("Now leave only the new key in DATA_KEY, destroy the old ones, and start the program.")
+    click.echo(f"hashed again: {rehashed.contacts} addresses, {rehashed.leaders} leaders")
+    click.echo("Now keep only the new key in DATA_KEY, destroy the old keys, and start Puente.")
 
 
 def _open_runtime() -> Runtime:
@@ -102,29 +101,27 @@ def _require_stopped_processes(runtime: Runtime) -> None:
     try:
         workers, last_seen = Worker.all(connection=runtime.redis), runtime.redis.get(WEB_LAST_SEEN_KEY)
     except RedisError:
-        return  # nothing works without Redis but answers to emergencies; the web process is for the operator to stop
+        return  # without Redis, no worker can be found, and the operator must stop the web process
     if workers:
-        raise click.ClickException("Workers are running: stop web, workers and scheduler first, for two minutes.")
+        raise click.ClickException("Workers are running. Stop web, workers, and scheduler, then wait two minutes.")
     if isinstance(last_seen, bytes) and now().timestamp() - float(last_seen) < WEB_SEEN_TIMEOUT_SECONDS:
         raise click.ClickException(
-            "A web process was seen a moment ago: if all are stopped, try again when a minute is over."
+            "A web process was active a moment ago. If all processes are stopped, try again in a minute."
         )
 
 
 def _print_counts(counts: EncryptedValueCounts) -> None:
-    click.echo(f"under families' own keys: {counts.own}")
-    click.echo(f"under the newest DATA_KEY: {counts.newest}")
-    click.echo(f"under older ones: {counts.older}")
-    click.echo(f"under unknown ones: {counts.unknown}")
+    click.echo(f"encrypted with family keys: {counts.own}")
+    click.echo(f"encrypted with the newest DATA_KEY: {counts.newest}")
+    click.echo(f"encrypted with older keys: {counts.older}")
+    click.echo(f"encrypted with unknown keys: {counts.unknown}")
 
 
 def _build_advice(counts: EncryptedValueCounts, is_reindex_needed: bool, key_count: int) -> str:
     if is_reindex_needed:
-        return "Addresses are hashed with a key that is not among these: put it back at the end of DATA_KEY."
+        return "Addresses are hashed with a key that is not in DATA_KEY. Add that key at the end of DATA_KEY."
     if counts.to_reencrypt:
-        return f"{counts.to_reencrypt} values are to be moved: `python -m bot keys rotate`."
+        return f"{counts.to_reencrypt} values must be encrypted again. Run `python -m bot keys rotate`."
     if key_count > 1:
-        return (
-            "Nothing lies under an older key. Stop the program, `python -m bot keys reindex`, then drop the old keys."
-        )
+        return "No value uses an older key. Stop Puente, run `python -m bot keys reindex`, then remove the old keys."
     return ROTATE_ADVICE

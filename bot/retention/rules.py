@@ -1,7 +1,7 @@
-"""The rules: of every table what it holds, how long a row stays, and what happens then.
+"""The retention rules: for each table what it contains, how long rows stay, and what happens then.
 
-The one place that says so; docs/privacy.md and the console's page show it, `running` carries it out, and a test finds
-a table without a rule.  `after` None: until the family is erased, or as long as the district uses it.
+This is the only source of the rules. docs/privacy.md and the console's page show them, `job` applies them, and a test
+finds tables without a rule. Without a `get_period`, rows stay until the family is erased, or as long as they are used.
 """
 
 from collections.abc import Callable
@@ -16,22 +16,22 @@ from bot.store.lifecycle import expiry, retention_runs
 from bot.store.schools import absences, home_visits, incidents, protocol_quizzes, support_needs
 
 ExpireRows = Callable[[Transaction, datetime, datetime], int]
-"""(transaction, rows of before, this moment) → how many rows it took; called until there are none."""
+"""(transaction, cutoff, current time) → number of expired rows. Called until it returns 0."""
 
 KEEP_ONE_DAY, KEEP_ONE_QUARTER, KEEP_ONE_YEAR = timedelta(days=1), timedelta(days=90), timedelta(days=366)
-"""Never a day less than was promised."""
+"""Not a day less than the privacy notice promises."""
 
 
 @dataclass(frozen=True)
 class RetentionRule:
-    """`name` is explained on the console page (web/console/oversight/retention_page); `after` is the period."""
+    """The console page explains each `name` (web/console/oversight/retention_page). `get_period` is the period."""
 
     name: str
     tables: tuple[str, ...]
     get_period: Callable[[District], timedelta] | None = None
     delete_rows: ExpireRows | None = None
     can_have_legal_hold: bool = False
-    """While counsel expects a case in court (`records: {hold: true}`) nothing of it is deleted."""
+    """Under a legal hold (`records: {hold: true}`), no rows of these tables are deleted."""
 
 
 def _fix_period(period: timedelta) -> Callable[[District], timedelta]:
@@ -43,7 +43,7 @@ def _get_cases_period(district: District) -> timedelta:
 
 
 def _ignore_current_time(expire: Callable[[Transaction, datetime], int]) -> ExpireRows:
-    return lambda db, cutoff, _at: expire(db, cutoff)
+    return lambda db, cutoff, _current_time: expire(db, cutoff)
 
 
 RETENTION_RULES: tuple[RetentionRule, ...] = (
@@ -143,14 +143,14 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
         "incidents",
         ("incidents", "incident_people", "incident_entries"),
         lambda district: retention_policy.get_retention_period(district.records, False),
-        lambda db, cutoff, _at: incidents.delete_ended_before(db, False, cutoff),
+        lambda db, cutoff, _current_time: incidents.delete_ended_before(db, False, cutoff),
         can_have_legal_hold=True,
     ),
     RetentionRule(
         "drills",
         (),
         lambda district: retention_policy.get_retention_period(district.records, True),
-        lambda db, cutoff, _at: incidents.delete_ended_before(db, True, cutoff),
+        lambda db, cutoff, _current_time: incidents.delete_ended_before(db, True, cutoff),
         can_have_legal_hold=True,
     ),
     RetentionRule(
@@ -183,7 +183,7 @@ RETENTION_RULES: tuple[RetentionRule, ...] = (
         "retention_runs",
         ("retention_runs",),
         _fix_period(KEEP_ONE_YEAR),
-        lambda db, cutoff, _at: retention_runs.delete_before(db, cutoff, expiry.EXPIRY_BATCH_SIZE),
+        lambda db, cutoff, _current_time: retention_runs.delete_before(db, cutoff, expiry.EXPIRY_BATCH_SIZE),
     ),
     RetentionRule(
         "heard_away",

@@ -128,7 +128,7 @@ def _notify_other_staff(runtime: Runtime, staff: str, status: SchoolStatus) -> N
     on_call = district.list_on_call(SAFETY_LEAD_ROLE, status.school, current_time)
     others = [person for person in on_call if person != staff]
     body = (
-        f"{district.name}: {district.staff[staff].name} set the status of {district.schools[status.school].name} by text."
+        f"{district.name}: {district.staff[staff].name} texted a new status for {district.schools[status.school].name}."
         f" {_quote_status(runtime, status)}"
         f" If that is wrong, reply STATUS {_get_school_keyword(runtime, status.school)} OFF."
     )

@@ -1,6 +1,4 @@
-"""Make MP3 files of texts for people who don't read, with espeak-ng and ffmpeg.
-
-Both programs are optional.
+"""Make MP3 files of texts for people who don't read, with espeak-ng and ffmpeg. Both programs are optional.
 
 espeak-ng gets the text through a pipe, because other users of the machine can read command lines.
 """

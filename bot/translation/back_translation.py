@@ -1,9 +1,7 @@
-"""Find what a translation may have changed: compare the original with its back-translation in the same language.
+"""Find what a translation may have changed: compare the original with its back-translation. Pure.
 
-Pure.
-
-It warns in case of doubt, and then a person decides. It compares digits and names in every language. It compares number
-words, dates, and negation in English and Spanish, the languages of staff.
+Both texts are in the same language. In case of doubt, the module warns, and a person decides. It compares digits and
+names in every language. It compares number words, dates, and negation in English and Spanish, the languages of staff.
 """
 
 import re
@@ -64,7 +62,9 @@ def find_warnings(
 
 def count_numbers(text: str, language: str) -> Counter[str]:
     """Count each number of a text, in digits."""
-    plain = UNCOUNTED_ONE_PATTERN.sub(" ", text.casefold()) if language == "en" else text.casefold()
+    plain = text.casefold()
+    if language == "en":
+        plain = UNCOUNTED_ONE_PATTERN.sub(" ", plain)
     words = NUMBER_WORD_VALUES.get(language, {})
     counts = Counter(_normalize_number(digits) for digits in NUMBER_PATTERN.findall(plain))
     return counts + Counter(words[word] for word in LETTERS_PATTERN.findall(plain) if word in words)
@@ -84,8 +84,10 @@ def count_date_words(text: str, language: str) -> Counter[str]:
 
 def _list_required_names(original: str, names: Iterable[str]) -> list[str]:
     """List the texts that both versions must contain: the names in the original, and its acronyms."""
-    acronyms = [] if original.isupper() else [word for word in ACRONYM_PATTERN.findall(original) if word.isupper()]
-    return [*(name for name in names if _has_name(original, name)), *acronyms]
+    required_names = [name for name in names if _has_name(original, name)]
+    if not original.isupper():
+        required_names += [word for word in ACRONYM_PATTERN.findall(original) if word.isupper()]
+    return required_names
 
 
 def _has_name(text: str, name: str) -> bool:

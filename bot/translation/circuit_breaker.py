@@ -18,8 +18,7 @@ FAILURE_COUNT_TTL_SECONDS: Final = 24 * 3600
 PROVIDER_FAILURES: Final[frozenset[TranslationErrorReason]] = frozenset(
     {"time-out", "busy", "broken", "unreachable", "garbage"}
 )
-"""Reasons that count as failures of the provider. A text that came back unchanged or without its marks doesn't count.
-"""
+"""Reasons that count as failures of the provider. Texts that came back unchanged or without marks don't count."""
 
 # Each check is one script, so that no process sees an intermediate state. KEYS: failures, resting, attempt.
 _ALLOW_SCRIPT = """

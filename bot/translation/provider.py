@@ -30,9 +30,7 @@ class Translator(Protocol):
     name: str
 
     def translate(self, texts: Sequence[str], source: str, target: str) -> list[str | TranslationError]:
-        """Return each text in `target`, in order, or the error for it.
-
-        Never raises for a text.
+        """Return each text in `target`, in order, or the error for it. Never raises for a text.
 
         `source` and `target` are BCP 47 codes. Placeholders in braces, numbers, links, addresses, and marks stay
         unchanged. A translation that loses one is an error. A text that comes back unchanged is an error too.

@@ -112,7 +112,9 @@ class SafeTranslator:
     ) -> TranslatedText:
         """Translate the answer back with its marks, so that the provider doesn't get the names either."""
         back_answer = self._ask_provider(answer, _TranslationRoute(route.target, route.source, route.cache_seconds))
-        back = None if isinstance(back_answer, TranslationError) else restore_text(back_answer, originals)
+        if isinstance(back_answer, TranslationError):
+            return translated
+        back = restore_text(back_answer, originals)
         if back is None:
             return translated
         required_names = [*self._glossary.names, *(original for original in originals if has_words(original))]
@@ -129,13 +131,14 @@ class SafeTranslator:
         if not self._breaker.allow_request():
             return TranslationError("resting")
         answer = _call_provider(self._provider, protected_text, route.source, route.target)
-        self._breaker.record_result(answer.reason if isinstance(answer, TranslationError) else None)
-        if isinstance(answer, str):
-            if route.cache_seconds:
-                self._cache.save_translation(key, answer, route.cache_seconds)
-            metrics.increment_count(self._cache.redis, "translations")
-        else:
+        if isinstance(answer, TranslationError):
+            self._breaker.record_result(answer.reason)
             metrics.increment_count(self._cache.redis, "translation_failures", answer.reason)
+            return answer
+        self._breaker.record_result(None)
+        if route.cache_seconds:
+            self._cache.save_translation(key, answer, route.cache_seconds)
+        metrics.increment_count(self._cache.redis, "translations")
         return answer
 
 

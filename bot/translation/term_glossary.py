@@ -13,11 +13,9 @@ ENGLISH_CODE = "en"
 
 
 class GlossaryTerm(Protocol):
-    """An English term.
+    """An English term. Without translations, it stays in English.
 
     `say` holds its translations by language, the preferred one first.
-
-    Without translations, the term stays in English.
     """
 
     @property

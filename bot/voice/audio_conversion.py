@@ -75,12 +75,12 @@ class UnusableAudioError(Exception):
     """Report why a file can't be used, and what to do. The message is a text of the console."""
 
 
-FFMPEG_MISSING_MESSAGE = "This machine cannot convert recordings: ffmpeg is not installed."
-UNREADABLE_MESSAGE = "That is no recording that can be read here. Send an MP3, M4A, OGG, WebM or WAV file."
-TOO_LARGE_MESSAGE = "A recording may have 16 MB at most."
-TOO_LONG_MESSAGE = "A recording may last two minutes at most."
-SILENT_MESSAGE = "There is nothing to hear in it. Please record it again, closer to the microphone."
-CONVERSION_FAILED_MESSAGE = "It could not be converted. Please try it again, or send another file."
+FFMPEG_MISSING_MESSAGE = "This server can't convert recordings because ffmpeg isn't installed."
+UNREADABLE_MESSAGE = "Puente can't read this file. Upload an MP3, M4A, OGG, WebM, or WAV file."
+TOO_LARGE_MESSAGE = "Upload a recording of at most 16 MB."
+TOO_LONG_MESSAGE = "Upload a recording of at most two minutes."
+SILENT_MESSAGE = "The recording is silent. Record again, closer to the microphone."
+CONVERSION_FAILED_MESSAGE = "Puente couldn't convert the recording. Try again, or upload another file."
 
 
 def convert_recording(audio: bytes) -> RecordingAudio:

@@ -1,6 +1,4 @@
-"""List the texts that a person can record.
-
-A recording can't hold the values of a single caller.
+"""List the texts that a person can record. A recording can't hold the values of a single caller.
 
 The module composes texts like a reply and splits them like a call, so that the keys of recordings match those of calls.
 A text without a translation appears in English, as in a reply. A speaker of Mam then records it in Mam.

@@ -109,4 +109,4 @@ def _identify_visitor() -> str:
 
 
 def _explain_too_many() -> str:
-    return _("Too many tries from your network. Please wait some minutes.")
+    return _("Too many attempts from your network. Wait a few minutes.")

@@ -77,8 +77,8 @@ def test_no_answer_holds_a_word_or_the_number_of_the_family(opened: Family, phon
 def test_done_asks_the_family_later_and_says_so(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     phones(ANA).text("TAKE 1")
     assert "done" in phones(ANA).text("DONE 1") and state(services).state == "resolved"
-    assert phones(ANA).text("DONE 1") == "Case 1 is done already."
-    assert phones(ANA).text("TAKE 1") == "Case 1 is done already."
+    assert phones(ANA).text("DONE 1") == "Case 1 is already done."
+    assert phones(ANA).text("TAKE 1") == "Case 1 is already done."
 
 
 @pytest.mark.parametrize("number", [KIM, "+12175550199"])

@@ -44,4 +44,4 @@ def test_in_a_real_one_it_is_not_marked_and_who_asked_hears_that_the_desk_wrote(
     worker()
     told = [one.body for one in twilio.sent_to(SAM) if "the front office has written in case 1" in one.body]
     assert len(told) == 1 and "counter" not in told[0] and "/console/agents/1" in told[0]
-    assert "until it writes OVER" in phone(SAM).text("DONE 1"), "END is a word for STOP and is never told to anybody"
+    assert "until it replies OVER" in phone(SAM).text("DONE 1"), "texts to staff never name END, which means STOP"

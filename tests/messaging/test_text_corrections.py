@@ -89,7 +89,7 @@ def test_at_night_it_waits_for_the_morning(
         ("es", "No such text", "No texts match"),
         ("es", "T", "texts match"),
         ("es", "(Checked on", "own answers"),
-        ("xx", "This was translated by machine. No person has checked it yet. Reply", "no wording in 'xx'"),
+        ("xx", "This was translated by machine. No person has checked it yet. Reply", "no corrected text in 'xx'"),
     ],
 )
 def test_what_cannot_be_corrected_says_why(services: Runtime, language: str, start: str, reason: str) -> None:

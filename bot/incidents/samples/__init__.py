@@ -1,4 +1,4 @@
-"""The template library: protocols to begin from, each with its sources and dates, each a sample and not policy."""
+"""Load the sample protocols. Each has its sources and dates, and is not policy."""
 
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,13 @@ SAMPLES_DIR = Path(__file__).parent
 
 @cache
 def load_samples() -> dict[str, IncidentProtocol]:
-    """File name → sample.  Raises `BadSource` for a file that cannot be read."""
-    found = {
+    """Return the samples by file name.
+
+    Raises:
+        SourceError: A file is invalid.
+    """
+    sources = {
         path.name: parse_yaml(path.read_text(encoding="utf-8"), path.name)
         for path in sorted(SAMPLES_DIR.glob("*.yaml"))
     }
-    return {name: source.parse_model(IncidentProtocol) for name, source in found.items()}
+    return {name: source.parse_model(IncidentProtocol) for name, source in sources.items()}

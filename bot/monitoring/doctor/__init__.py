@@ -1,4 +1,4 @@
-"""What is wrong with this deployment, and what to do: each part as it was seen, with a remedy where it is not well."""
+"""Check each part of this deployment, and report what is wrong with a remedy."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,6 @@ __all__ = ["Finding", "examine"]
 
 
 def examine(runtime: Runtime, missing_parts: list[str]) -> Iterator[Finding]:
-    """All parts, in the order in which one mends them; `absent` as /readyz names it."""
+    """Yield the findings in the order in which to fix them. `missing_parts` has the names that /readyz uses."""
     yield from checks.run_checks(runtime, missing_parts)
     yield from twilio_checks.run_checks(runtime)

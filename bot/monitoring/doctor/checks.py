@@ -1,4 +1,4 @@
-"""The parts that this deployment stands on: database, Redis, processes, settings, disk, facts."""
+"""Check the parts of this deployment: database, Redis, processes, settings, disk, and facts."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -24,121 +24,132 @@ from bot.runtime import Runtime
 from bot.store.lifecycle import reindex
 
 MAX_CLOCK_SKEW = timedelta(seconds=30)
-"""Claims, time-outs and "seen lately" are compared across machines: clocks that differ by more do harm."""
+"""Claims and time-outs are compared across machines. A larger difference between clocks causes errors."""
 MIN_FREE_DISK_BYTES = 500 * 1024**2
 MAX_QUEUE_LENGTHS = {"urgent": 20, "default": 200, "bulk": 2000}
-"""Jobs that wait; more means that workers are too few, or stuck."""
+"""Waiting jobs. More of them mean too few workers, or stuck ones."""
 
 
 def run_checks(runtime: Runtime, missing_parts: list[str]) -> Iterator[Finding]:
-    """All parts, in the order in which one mends them; `absent` as /readyz names it."""
+    """Yield the findings in the order in which to fix them. `missing_parts` has the names that /readyz uses."""
     for part, remedy in _PART_REMEDIES.items():
-        yield Finding(part, False, "missing", remedy) if part in missing_parts else Finding(part, True, "seen")
-    for check, needs in DOCTOR_CHECKS:
-        if needs not in missing_parts:
+        if part in missing_parts:
+            yield Finding(part, False, "missing", remedy)
+        else:
+            yield Finding(part, True, "seen")
+    for check, needed_part in DOCTOR_CHECKS:
+        if needed_part not in missing_parts:
             yield _run_safely(check, runtime)
 
 
 def _run_safely(check: Callable[[Runtime], Finding], runtime: Runtime) -> Finding:
-    """That a check broke off is a finding too."""
+    """Turn the error of a failed check into a finding."""
     try:
         return check(runtime)
     except (SQLAlchemyError, RedisError) as error:
-        return Finding(check.__name__.strip("_"), False, type(error).__name__, "Mend what stands above first.")
+        return Finding(check.__name__.strip("_"), False, type(error).__name__, "Fix the findings above first.")
 
 
 _PART_REMEDIES = {
-    "database": "Is DATABASE_URL right, does the server run, and was `python -m alembic upgrade head` run?",
-    "redis": 'Is REDIS_URL right, and does the server run? Until then only emergencies and "a person" are answered.',
-    "worker": "Start `python worker.py` (the Procfile's worker): until then no alert and no reply of staff leaves.",
-    "scheduler": "Start the Procfile's scheduler: until then nothing lost is found again, and no reminder leaves.",
+    "database": "Check DATABASE_URL, the database server, and whether `python -m alembic upgrade head` was run.",
+    "redis": 'Check REDIS_URL and the Redis server. Until then, only emergencies and "a person" are answered.',
+    "worker": "Start `python worker.py` (the Procfile's worker). Until then, no alert or staff reply is sent.",
+    "scheduler": "Start the Procfile's scheduler. Until then, no reminder is sent, and lost jobs are not queued again.",
 }
 
 
 def _check_database_write(runtime: Runtime) -> Finding:
-    """What can be read cannot always be written: a full disk, a replica, a file that belongs to somebody else."""
+    """Check writing, because a full disk, a replica, or a file of another user can be read but not written."""
     try:
         with runtime.database.write() as db:
             db.execute(text("UPDATE alembic_version SET version_num = version_num"))
     except SQLAlchemyError as error:
-        remedy = "Is its disk full, is it a read-only replica, is the file the program user's? No message is kept."
+        remedy = "Check for a full disk, a read-only replica, or a file of another user. Messages cannot be saved."
         return Finding("database, writing", False, type(error).__name__, remedy)
     return Finding("database, writing", True, "can be written")
 
 
 def _check_migrations(runtime: Runtime) -> Finding:
     scripts = ScriptDirectory.from_config(Config(str(ROOT / "alembic.ini")))
-    newest, known = scripts.get_current_head(), {one.revision for one in scripts.walk_revisions()}
+    newest, revisions = scripts.get_current_head(), {script.revision for script in scripts.walk_revisions()}
     with runtime.database.read() as db:
-        there = MigrationContext.configure(db.connection).get_current_revision()
+        current = MigrationContext.configure(db.connection).get_current_revision()
+    if current == newest:
+        return Finding("migrations", True, f"{current} of {newest}")
     remedy = "Run `python -m alembic upgrade head`, then restart all processes."
-    if there is not None and there not in known:
-        remedy = "The database is newer than this program: docs/runbook.md, Update and back."
-    return Finding("migrations", there == newest, f"{there} of {newest}", "" if there == newest else remedy)
+    if current is not None and current not in revisions:
+        remedy = "The database is newer than this program. See docs/runbook.md, Update and back."
+    return Finding("migrations", False, f"{current} of {newest}", remedy)
 
 
 def _check_keys(runtime: Runtime) -> Finding:
     with runtime.database.read() as db:
-        wrong = reindex.explain_wrong_keys(db)
-    return Finding("DATA_KEY", not wrong, "opens what is stored" if not wrong else "does not fit", wrong)
+        problem = reindex.explain_wrong_keys(db)
+    observation = "does not fit" if problem else "decrypts what is stored"
+    return Finding("DATA_KEY", not problem, observation, problem)
 
 
 def _check_clock(runtime: Runtime) -> Finding:
-    there = runtime.redis.time()
-    apart = abs(datetime.now(UTC) - datetime.fromtimestamp(there[0] + there[1] / 1e6, UTC))
-    well = apart <= MAX_CLOCK_SKEW
-    return Finding(
-        "clock", well, f"{apart.total_seconds():.0f} s from Redis'", "" if well else "Set up NTP on every machine."
-    )
+    seconds, microseconds = runtime.redis.time()
+    difference = abs(datetime.now(UTC) - datetime.fromtimestamp(seconds + microseconds / 1e6, UTC))
+    is_well = difference <= MAX_CLOCK_SKEW
+    remedy = "" if is_well else "Set up NTP on every machine."
+    return Finding("clock", is_well, f"{difference.total_seconds():.0f} s from the clock of Redis", remedy)
 
 
 def _check_redis_write(runtime: Runtime) -> Finding:
-    """Whether Redis takes what it is given and throws nothing away by itself."""
+    """Check that Redis accepts writes and evicts nothing."""
     try:
         runtime.redis.set("puente:doctor", "1", ex=60)
     except RedisError as error:
-        remedy = "Is its memory or disk full, is it a replica? Until it can be written it counts as away."
+        remedy = "Check for full memory, a full disk, or a replica. Until it can be written, Redis counts as away."
         return Finding("redis, writing", False, type(error).__name__, remedy)
-    told: Any = runtime.redis.info()
-    policy = told.get("maxmemory_policy", "noeviction")
+    info: Any = runtime.redis.info()
+    policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        remedy = "Set maxmemory-policy to noeviction: a lock or queue that is thrown away is lost."
+        remedy = "Set maxmemory-policy to noeviction, because an evicted lock or queue is lost."
         return Finding("redis, writing", False, f"maxmemory-policy is {policy}", remedy)
-    if told.get("aof_last_write_status", "ok") != "ok":
-        return Finding("redis, writing", False, "its file cannot be written", "Make room on its disk.")
-    advice = (
-        "" if told.get("aof_enabled", 1) else "Set appendonly to yes, or what is queued is gone after each restart."
-    )
+    if info.get("aof_last_write_status", "ok") != "ok":
+        return Finding("redis, writing", False, "cannot write its file", "Free space on its disk.")
+    advice = ""
+    if not info.get("aof_enabled", 1):
+        advice = "Set appendonly to yes, because without it each restart loses the queues."
     return Finding("redis, writing", True, "can be written", advice)
 
 
 def _check_queues(runtime: Runtime) -> Finding:
-    long = {
+    long_queues = {
         name: count
         for name in QUEUE_NAMES
         if (count := Queue(name, connection=runtime.redis, serializer=JSONSerializer).count) > MAX_QUEUE_LENGTHS[name]
     }
-    seen = ", ".join(f"{name}: {count} wait" for name, count in long.items()) or "short"
-    return Finding("queues", not long, seen, "Start more workers, and look into their logs." if long else "")
+    if not long_queues:
+        return Finding("queues", True, "short")
+    observation = ", ".join(f"{name}: {count} wait" for name, count in long_queues.items())
+    return Finding("queues", False, observation, "Start more workers, and check their logs.")
 
 
 def _check_address(runtime: Runtime) -> Finding:
     settings = runtime.settings
-    base, live = urlsplit(settings.public_base), settings.is_live
-    well = not live or (base.scheme == "https" and base.hostname not in (None, "localhost", "127.0.0.1"))
-    remedy = "Set PUBLIC_URL to the https address that Twilio calls: the signature is made for it."
-    return Finding("PUBLIC_URL", well, f"{base.scheme}://{base.hostname}", "" if well else remedy)
+    base = urlsplit(settings.public_base)
+    is_public = base.scheme == "https" and base.hostname not in (None, "localhost", "127.0.0.1")
+    observation = f"{base.scheme}://{base.hostname}"
+    if is_public or not settings.is_live:
+        return Finding("PUBLIC_URL", True, observation)
+    remedy = "Set PUBLIC_URL to the https address that Twilio calls, because Twilio signs that address."
+    return Finding("PUBLIC_URL", False, observation, remedy)
 
 
 def _check_proxies(runtime: Runtime) -> Finding:
-    """In production something else speaks https, so that at least one proxy stands before this program."""
-    number = runtime.settings.trusted_proxies
-    well = number > 0 or runtime.settings.environment != "production"
+    """Check for a trusted proxy in production, because a proxy must terminate https before Puente."""
+    count = runtime.settings.trusted_proxies
+    if count > 0 or runtime.settings.environment != "production":
+        return Finding("TRUSTED_PROXIES", True, str(count))
     remedy = (
-        "Set TRUSTED_PROXIES to how many of your own proxies stand before this program (1 for an nginx): else all staff"
-        " are one address, and twenty wrong tries of anybody keep all of them from logging in."
+        "Set TRUSTED_PROXIES to the number of your proxies before Puente (1 for an nginx). Without it, all staff share"
+        " one address, and twenty wrong passwords from anyone block all logins."
     )
-    return Finding("TRUSTED_PROXIES", well, str(number), "" if well else remedy)
+    return Finding("TRUSTED_PROXIES", False, str(count), remedy)
 
 
 def _check_sender(runtime: Runtime) -> Finding:
@@ -147,36 +158,36 @@ def _check_sender(runtime: Runtime) -> Finding:
         return Finding("sender", True, "messages go to the simulator")
     if not can_send_sms(runtime):
         remedy = (
-            "Set TWILIO_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID: without SMS, who is not on WhatsApp gets nothing."
+            "Set TWILIO_SMS_FROM or TWILIO_MESSAGING_SERVICE_SID. Without SMS, families without WhatsApp get nothing."
         )
         return Finding("sender", False, "no SMS", remedy)
     if not can_call(runtime):
-        return Finding(
-            "sender", False, "a short code", "Set TWILIO_SMS_FROM to a +1 number: a short code cannot call staff."
-        )
+        remedy = "Set TWILIO_SMS_FROM to a +1 number, because a short code cannot call staff."
+        return Finding("sender", False, "a short code", remedy)
     return Finding("sender", True, "SMS and calls")
 
 
 def _check_disk(runtime: Runtime) -> Finding:
-    free = shutil.disk_usage(runtime.settings.var_dir if runtime.settings.var_dir.exists() else ROOT).free
-    well = free >= MIN_FREE_DISK_BYTES
-    return Finding(
-        "disk", well, f"{free / 1024**3:.1f} GB free", "" if well else "Make room: a full disk loses messages."
-    )
+    var_dir = runtime.settings.var_dir
+    free_bytes = shutil.disk_usage(var_dir if var_dir.exists() else ROOT).free
+    is_well = free_bytes >= MIN_FREE_DISK_BYTES
+    remedy = "" if is_well else "Free space, because a full disk loses messages."
+    return Finding("disk", is_well, f"{free_bytes / 1024**3:.1f} GB free", remedy)
 
 
 def _check_facts(runtime: Runtime) -> Finding:
-    district, today = runtime.library.district, runtime.library.district.to_local_time(now()).date()
+    district = runtime.library.district
+    today = district.to_local_time(now()).date()
     partners = list(district.partners.values())
     stale = [
         name
         for name, fact in runtime.library.facts.items()
         if not fact.is_usable(today, district.policies, partners) and not fact.partners
     ]
-    remedy = "They are not said; their owners have a task (console, Upkeep). `python -m bot check` names each."
-    return Finding(
-        "facts", not stale, f"{len(stale)} past review or unset" if stale else "in date", remedy if stale else ""
-    )
+    if not stale:
+        return Finding("facts", True, "in date")
+    remedy = "Families don't get them. Their owners have a task (console, Upkeep). `python -m bot check` lists them."
+    return Finding("facts", False, f"{len(stale)} past review or unset", remedy)
 
 
 DOCTOR_CHECKS: tuple[tuple[Callable[[Runtime], Finding], str], ...] = (
@@ -192,4 +203,4 @@ DOCTOR_CHECKS: tuple[tuple[Callable[[Runtime], Finding], str], ...] = (
     (_check_disk, ""),
     (_check_facts, ""),
 )
-"""Each check, and the part that it needs."""
+"""Each check with the part that it needs."""

@@ -1,11 +1,11 @@
-"""What was seen of one part of a deployment."""
+"""The finding about one part of a deployment."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One part: whether it is well, what was seen, and the remedy ("" where nothing is to be done)."""
+    """One part: whether it works, the observation, and the remedy, or "" if there is nothing to do."""
 
     part: str
     is_well: bool

@@ -1,4 +1,4 @@
-"""Announcements: the list, one announcement with its languages and approvals, and the form in which one is written."""
+"""The announcement pages: the list, one announcement with its languages and approvals, and the form to write one."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -43,57 +43,61 @@ ANNOUNCEMENT_LOG_SIZE = 30
 @console.get("/announcements", endpoint="announcements")
 @allow_roles(*ACCOUNT_ROLES)
 def announcement_list() -> str:
-    """The newest announcements, and how each stands."""
+    """Show the newest announcements and their states, without announcement templates."""
     with get_runtime().database.read() as db:
-        found = announcements.list_newest(
-            db, ANNOUNCEMENT_LIST_SIZE, [one.announcement_id for one in templates.list_all(db)]
-        )
+        template_ids = [template.announcement_id for template in templates.list_all(db)]
+        newest = announcements.list_newest(db, ANNOUNCEMENT_LIST_SIZE, template_ids)
     page = {
         "name": _get_staff_name,
         "states": ANNOUNCEMENT_STATE_LABELS,
         "kinds": ANNOUNCEMENT_KIND_LABELS,
-        "days": _group_by_day(found),
+        "days": _group_by_day(newest),
+        "hour": format_short_moment,
     }
-    page["hour"] = format_short_moment
-    return render_template("console/announcements.html", found=found, **page)
+    return render_template("console/announcements.html", found=newest, **page)
 
 
 def _group_by_day(newest: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
-    """The last two weeks and all that is planned, by day: what leaves or left, and whether the day is to come."""
-    here, days = get_runtime().library.district.to_local_time, defaultdict(list)
-    today = here(now()).date()
-    for one in newest:
-        when = one.started_at or one.send_at
-        if when and one.state != "stopped" and here(when).date() >= today - CALENDAR_LOOKBACK:
-            days[here(when).date()].append(one)
-    return [(day, day >= today, sorted(days[day], key=lambda one: one.send_at or now())) for day in sorted(days)]
+    """Group the announcements of the last two weeks and all scheduled ones as (day, is today or later, announcements)."""
+    to_local_time = get_runtime().library.district.to_local_time
+    today = to_local_time(now()).date()
+    by_day = defaultdict(list)
+    for announcement in newest:
+        send_at = announcement.started_at or announcement.send_at
+        if send_at is None or announcement.state == "stopped":
+            continue
+        day = to_local_time(send_at).date()
+        if day >= today - CALENDAR_LOOKBACK:
+            by_day[day].append(announcement)
+    for announcements_of_day in by_day.values():
+        announcements_of_day.sort(key=lambda announcement: announcement.send_at or now())
+    return [(day, day >= today, by_day[day]) for day in sorted(by_day)]
 
 
 @console.get("/announcements/<int:announcement_id>", endpoint="announcement")
 @allow_roles(*ACCOUNT_ROLES)
 def overview(announcement_id: int) -> str:
-    """One announcement: its text, whom it is for, its languages, its approvals, and what can be done next."""
-    found, here = get_announcement(announcement_id), get_runtime()
-    standing = load_approval_status(here, found)
+    """Show one announcement: its text, audience, languages, approvals, and possible next actions."""
+    announcement, runtime = get_announcement(announcement_id), get_runtime()
+    status = load_approval_status(runtime, announcement)
     page: dict[str, Any] = {
-        "missing": describe_missing_approvals(here, standing),
-        "approved_by": [_get_staff_name(one) for one in standing.approved_by],
+        "missing": describe_missing_approvals(runtime, status),
+        "approved_by": [_get_staff_name(staff) for staff in status.approved_by],
+        "may_approve": can_approve(announcement),
+        "may_release": can_release(announcement),
+        "log": _list_log_entries(announcement),
     }
-    page |= {"may_approve": can_approve(found), "may_release": can_release(found), "log": _list_log_entries(found)}
-    return render_template("console/announcement.html", **_build_common_page(found), **page)
+    return render_template("console/announcement.html", **_build_common_page(announcement), **page)
 
 
 def _build_common_page(announcement: Announcement) -> dict[str, Any]:
-    """What stands on every page of one announcement."""
-    shown = {
+    """Build the template values that all pages of one announcement share."""
+    return {
         "one": announcement,
         "states": ANNOUNCEMENT_STATE_LABELS,
         "kinds": ANNOUNCEMENT_KIND_LABELS,
         "channels": CHANNEL_LABELS,
         "name": _get_staff_name,
-    }
-    return {
-        **shown,
         "audience": describe_audience(announcement.audience),
         "languages": list_language_statuses(get_runtime(), announcement),
     }
@@ -111,7 +115,7 @@ def _get_staff_name(staff: str | None) -> str:
 @console.get("/announcements/<int:announcement_id>/languages", endpoint="announcement_languages")
 @allow_roles(*ACCOUNT_ROLES)
 def languages_part(announcement_id: int) -> str:
-    """Only the languages, for the page that asks while some are being translated."""
+    """Return only the languages. The page polls this while a translation is in progress."""
     return render_template(
         "console/announcement_languages.html", **_build_common_page(get_announcement(announcement_id))
     )
@@ -120,7 +124,7 @@ def languages_part(announcement_id: int) -> str:
 @console.post("/announcements/<int:announcement_id>/languages")
 @allow_roles(STAFF)
 def ask_languages(announcement_id: int) -> ResponseReturnValue:
-    """Have those languages drafted that nobody has asked for: families with a new one have come in since."""
+    """Request drafts in languages that have none, because families with a new language can join later."""
     translation_drafts.request_drafts(get_runtime(), get_announcement(announcement_id))
     return redirect(url_for("console.announcement", announcement_id=announcement_id))
 
@@ -128,97 +132,98 @@ def ask_languages(announcement_id: int) -> ResponseReturnValue:
 @console.get("/announcements/new")
 @allow_roles(STAFF)
 def new_announcement() -> str:
-    """The empty form: nothing of the audience is chosen for anybody."""
+    """Show the empty form, without a preselected audience."""
     return _render_form(AnnouncementForm(channels=tuple(get_runtime().library.district.channels)))
 
 
 @console.post("/announcements/new")
 @allow_roles(STAFF)
 def write_announcement() -> ResponseReturnValue:
-    """Keep what was written, and have it drafted in every language."""
+    """Save the announcement, and request a draft in every language."""
     return _save_announcement()
 
 
 @console.get("/announcements/<int:announcement_id>/edit")
 @allow_roles(STAFF)
 def edit_announcement(announcement_id: int) -> ResponseReturnValue:
-    """The form with a draft in it."""
-    found = get_announcement(announcement_id)
-    if found.state != "draft":
-        return _reject_released(found)
-    return _render_form(AnnouncementForm.from_announcement(get_runtime().library.district, found), found)
+    """Show the form with a saved draft."""
+    announcement = get_announcement(announcement_id)
+    if announcement.state != "draft":
+        return _reject_released(announcement)
+    form = AnnouncementForm.from_announcement(get_runtime().library.district, announcement)
+    return _render_form(form, announcement)
 
 
 @console.post("/announcements/<int:announcement_id>/edit")
 @allow_roles(STAFF)
 def change_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Keep a draft that was written anew; whoever had approved it must do so again."""
-    found = get_announcement(announcement_id)
-    return _save_announcement(found) if found.state == "draft" else _reject_released(found)
+    """Save a changed draft, which then needs new approvals."""
+    announcement = get_announcement(announcement_id)
+    if announcement.state != "draft":
+        return _reject_released(announcement)
+    return _save_announcement(announcement)
 
 
 def _reject_released(announcement: Announcement) -> ResponseReturnValue:
-    flash(_("This announcement has been released: stop it, and write a new one."))
+    flash(_("This announcement is already scheduled or sent. Stop it, and write a new one."))
     return redirect(url_for("console.announcement", announcement_id=announcement.id))
 
 
 def _save_announcement(before: Announcement | None = None) -> ResponseReturnValue:
-    here, typed = get_runtime(), AnnouncementForm.from_fields(request.form)
+    runtime, form = get_runtime(), AnnouncementForm.from_fields(request.form)
+    announcement_id = before.id if before else None
     try:
-        draft = build_draft(here.library.district, typed)
-        number = before.id if before else None
-        kept = composition.save_draft(here, draft, current_user.by, number, request.form.get("seen", ""))
-    except AnnouncementFormError as wrong:
-        return _render_form(typed, before, wrong.problems), 422
-    except InvalidAnnouncementError as wrong:
-        return _render_form(typed, before, {"text": _(str(wrong))}), 409
-    translation_drafts.request_drafts(here, kept)
-    return redirect(url_for("console.announcement", announcement_id=kept.id))
+        draft = build_draft(runtime.library.district, form)
+        saved = composition.save_draft(runtime, draft, current_user.by, announcement_id, request.form.get("seen", ""))
+    except AnnouncementFormError as error:
+        return _render_form(form, before, error.problems), 422
+    except InvalidAnnouncementError as error:
+        return _render_form(form, before, {"text": _(str(error))}), 409
+    translation_drafts.request_drafts(runtime, saved)
+    return redirect(url_for("console.announcement", announcement_id=saved.id))
 
 
 def _render_form(
-    typed: AnnouncementForm, before: Announcement | None = None, problems: dict[str, str] | None = None
+    form: AnnouncementForm, before: Announcement | None = None, problems: dict[str, str] | None = None
 ) -> str:
     district = get_runtime().library.district
     with get_runtime().database.read() as db:
-        known = families.list_tags(db)
-    chosen = {
+        tags = families.list_tags(db)
+    page: dict[str, Any] = {
         "senders": composition.list_senders(district),
         "district": district,
-        "tags": known,
+        "tags": tags,
         "name": _get_staff_name,
-    }
-    more: dict[str, Any] = {
         "kinds": ANNOUNCEMENT_KIND_LABELS,
         "channels": CHANNEL_LABELS,
         "placeholders": ANNOUNCEMENT_PLACEHOLDERS,
+        "most": composition.MAX_ANNOUNCEMENT_CHARACTERS,
     }
-    most = composition.MAX_ANNOUNCEMENT_CHARACTERS
-    if before:  # a form that was opened before somebody else's change stays one, however often it is sent
-        more["seen"] = request.form.get("seen") or approval.compute_digest(before, {})
-    return render_template(
-        "console/compose.html", typed=typed, before=before, problems=problems or {}, most=most, **chosen, **more
-    )
+    if before:
+        # Keep the digest that the form was opened with. If another person changed the draft, each retry is rejected.
+        page["seen"] = request.form.get("seen") or approval.compute_digest(before, {})
+    return render_template("console/compose.html", typed=form, before=before, problems=problems or {}, **page)
 
 
 @console.get("/announcements/count")
 @allow_roles(STAFF)
 def count_audience() -> str:
-    """So many families are meant and can be reached, for the form that asks while somebody chooses."""
-    typed = AnnouncementForm.from_fields(request.args)
-    if typed.everyone == bool(typed.roles):
-        return _("Choose who gets it to see how many families that is.")
-    draft = _build_audience_draft(typed)
-    meant, reached = (
-        approval.count_audience_families(get_runtime(), draft),
-        approval.count_reachable_families(get_runtime(), draft),
-    )
-    return _("{meant} people are meant, {reached} of them can be reached now.", meant=meant, reached=reached)
+    """Return how many people the audience contains and how many Puente can reach. The form polls this."""
+    form = AnnouncementForm.from_fields(request.args)
+    if form.everyone == bool(form.roles):
+        return _("To see the number of families, choose an audience.")
+    draft = _build_audience_draft(form)
+    meant = approval.count_audience_families(get_runtime(), draft)
+    reached = approval.count_reachable_families(get_runtime(), draft)
+    return _("Audience: {meant} people. We can reach {reached} of them now.", meant=meant, reached=reached)
 
 
-def _build_audience_draft(typed: AnnouncementForm) -> AnnouncementDraft:
-    """As much of a draft as the counting needs."""
-    roles = tuple(composition.ROLE_BY_AUDIENCE[one] for one in typed.roles if one in composition.ROLE_BY_AUDIENCE)
-    everyone = tuple(composition.ROLE_BY_AUDIENCE.values())
-    audience = Audience(everyone if typed.everyone else roles, typed.schools, typed.languages, typed.tags)
-    return AnnouncementDraft(typed.kind or "general", "", "", audience, now(), channels=typed.channels)
+def _build_audience_draft(form: AnnouncementForm) -> AnnouncementDraft:
+    """Build a draft with only the fields that counting needs."""
+    role_by_audience = composition.ROLE_BY_AUDIENCE
+    if form.everyone:
+        roles = tuple(role_by_audience.values())
+    else:
+        roles = tuple(role_by_audience[role] for role in form.roles if role in role_by_audience)
+    audience = Audience(roles, form.schools, form.languages, form.tags)
+    return AnnouncementDraft(form.kind or "general", "", "", audience, now(), channels=form.channels)

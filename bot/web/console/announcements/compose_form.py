@@ -1,4 +1,4 @@
-"""The form in which an announcement is written: what was typed, and all that is wrong with it, each at its place."""
+"""The form to write an announcement: its values, and an error text for each field that is invalid."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,32 +21,35 @@ from bot.store.announcements.announcements import Announcement, AnnouncementDraf
 from bot.web.console.core.console_i18n import N_, _
 
 ANNOUNCEMENT_TIME_FORMAT = "%Y-%m-%dT%H:%M"
-"""How a `datetime-local` field writes the district's time."""
+"""The format in which a `datetime-local` field submits local time."""
 FIELD_ERROR_TEXTS = {
-    "kind": N_("Choose what kind of announcement it is."),
-    "sender": N_("Choose in whose name it is sent."),
-    "link": N_("Write a link that begins with https://, or leave it empty."),
-    "audience": N_("Choose everyone; or families, leaders or staff."),
-    "channels": N_("Choose at least one way to send it."),
-    "unapproved": N_("Choose what happens in languages that nobody has approved."),
-    "send_at": N_("Write a day and a time, or leave it empty."),
-    "until": N_("Write a day and a time, or leave it empty."),
+    "kind": N_("Choose a type of announcement."),
+    "sender": N_("Choose a sender."),
+    "link": N_("Enter a link that starts with https://, or leave it empty."),
+    "audience": N_("Choose everyone, or choose families, leaders, or staff."),
+    "channels": N_("Choose at least one channel."),
+    "unapproved": N_("Choose what happens with unapproved languages."),
+    "send_at": N_("Enter a date and time, or leave it empty."),
+    "until": N_("Enter a date and time, or leave it empty."),
 }
-"""What is wrong with a field of which the values do not fit."""
-PAST_TIME_TEXT = N_("The time to send it is past: choose a later one, or leave it empty for now.")
-EXPIRES_TOO_EARLY_TEXT = N_("It holds true until a time before it is sent: choose a later one.")
+"""The error text for each field whose value is missing or invalid."""
+PAST_TIME_TEXT = N_("The send time is in the past. Choose a later time, or leave it empty to send without delay.")
+EXPIRES_TOO_EARLY_TEXT = N_("The end of validity is before the send time. Choose a later time.")
 ERROR_TEXT_FIELDS = {
-    "The time": "send_at",
-    "It holds": "until",
-    "An announcement": "sender",
     "There is no school": "audience",
+    "cannot be the sender": "sender",
+    "validity": "until",
+    "send time": "send_at",
 }
-"""Beginnings of the sentences that `composing` says, and the field where each belongs; all others: channels."""
+"""Parts of the error messages of `bot.announcements.composition`, and the field of each.
+
+The first match counts. All other messages are about the channels.
+"""
 
 
 @dataclass(frozen=True)
 class AnnouncementForm:
-    """What stands in the form's fields."""
+    """The values of the form's fields, as typed."""
 
     kind: str = ""
     sender: str = ""
@@ -64,20 +67,22 @@ class AnnouncementForm:
 
     @classmethod
     def from_fields(cls, form: MultiDict[str, str]) -> "AnnouncementForm":
-        """From what a browser sends; it ends lines with two letters."""
+        """Read the submitted form. Browsers end lines with CR LF, which becomes LF."""
         single = {name: form.get(name, "").strip() for name in ("kind", "sender", "link", "send_at", "until")}
         many = {name: tuple(form.getlist(name)) for name in ("roles", "schools", "languages", "tags", "channels")}
         text = form.get("text", "").replace("\r\n", "\n").strip()
-        more: dict[str, Any] = {**single, **many, "text": text}
-        return cls(**more, everyone=bool(form.get("everyone")), unapproved=form.get("unapproved", ""))
+        values: dict[str, Any] = {**single, **many, "text": text}
+        return cls(**values, everyone=bool(form.get("everyone")), unapproved=form.get("unapproved", ""))
 
     @classmethod
     def from_announcement(cls, district: District, draft: Announcement) -> "AnnouncementForm":
-        """A draft that is kept, to be changed."""
-        roles = tuple(name for name, kept in ROLE_BY_AUDIENCE.items() if kept in draft.audience.roles)
+        """Fill in the form with a saved draft."""
+        roles = tuple(name for name, role in ROLE_BY_AUDIENCE.items() if role in draft.audience.roles)
         parts = (draft.audience.schools, draft.audience.languages, draft.audience.tags)
         everyone = len(roles) == len(ROLE_BY_AUDIENCE) and not any(parts)
-        send_at = district.to_local_time(draft.send_at).strftime(ANNOUNCEMENT_TIME_FORMAT) if draft.send_at else ""
+        send_at = ""
+        if draft.send_at:
+            send_at = district.to_local_time(draft.send_at).strftime(ANNOUNCEMENT_TIME_FORMAT)
         until = district.to_local_time(draft.until).strftime(ANNOUNCEMENT_TIME_FORMAT)
         return cls(
             draft.kind, draft.sender, draft.text, draft.link, everyone, () if everyone else roles, *parts,
@@ -86,58 +91,61 @@ class AnnouncementForm:
 
     @property
     def has_audience_part(self) -> bool:
-        """Whether a part of all people is chosen."""
+        """Whether the audience is limited by role, school, language, or tag."""
         return any((self.roles, self.schools, self.languages, self.tags))
 
     def get_field_values(self) -> dict[str, Any]:
-        """As `composing` checks them."""
-        who = {name: getattr(self, name) for name in ("roles", "schools", "languages", "tags")}
-        given = {name: getattr(self, name) for name in ("kind", "sender", "text", "link", "channels", "unapproved")}
+        """Return the values in the form that `composition.parse_input` checks."""
+        audience: Any = {name: getattr(self, name) for name in ("roles", "schools", "languages", "tags")}
+        if self.everyone:
+            audience = EVERYONE
+        values = {name: getattr(self, name) for name in ("kind", "sender", "text", "link", "channels", "unapproved")}
         times = {"send_at": self.send_at or None, "until": self.until or None}
-        return {**given, **times, "audience": EVERYONE if self.everyone else who}
+        return {**values, **times, "audience": audience}
 
 
 class AnnouncementFormError(Exception):
-    """What is wrong: a sentence by the name of its field."""
+    """The form is invalid. `problems` contains one sentence by field name."""
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         super().__init__(" ".join(problems.values()))
         self.problems = dict(problems)
 
 
-def build_draft(district: District, typed: AnnouncementForm) -> AnnouncementDraft:
-    """The draft that was typed; raises `Wrong`."""
-    if typed.everyone and typed.has_audience_part:
-        raise AnnouncementFormError(
-            {"audience": _("Everyone is chosen, and a part of them too: choose one of the two.")}
-        )
+def build_draft(district: District, form: AnnouncementForm) -> AnnouncementDraft:
+    """Build the draft from the form. Raises `AnnouncementFormError`."""
+    if form.everyone and form.has_audience_part:
+        raise AnnouncementFormError({"audience": _("Choose either everyone or a part of them.")})
     try:
-        return composition.build_draft(district, composition.parse_input(typed.get_field_values()), now())
+        return composition.build_draft(district, composition.parse_input(form.get_field_values()), now())
     except ValidationError as error:
-        raise AnnouncementFormError(_explain_validation_errors(error, typed)) from None
+        raise AnnouncementFormError(_explain_validation_errors(error, form)) from None
     except InvalidAnnouncementError as error:
         raise AnnouncementFormError({_find_error_field(sentence): _(sentence) for sentence in error.problems}) from None
 
 
-def _explain_validation_errors(error: ValidationError, typed: AnnouncementForm) -> dict[str, str]:
-    fields = [str(one["loc"][0]) if one["loc"] else "text" for one in error.errors()]
-    return {
-        field: _(FIELD_ERROR_TEXTS[field]) if field in FIELD_ERROR_TEXTS else _explain_text_error(typed)
-        for field in fields
-    }
+def _explain_validation_errors(error: ValidationError, form: AnnouncementForm) -> dict[str, str]:
+    problems = {}
+    for detail in error.errors():
+        field = str(detail["loc"][0]) if detail["loc"] else "text"
+        if field in FIELD_ERROR_TEXTS:
+            problems[field] = _(FIELD_ERROR_TEXTS[field])
+        else:
+            problems[field] = _explain_text_error(form)
+    return problems
 
 
-def _explain_text_error(typed: AnnouncementForm) -> str:
-    unknown = find_unknown_placeholders(typed.text)
+def _explain_text_error(form: AnnouncementForm) -> str:
+    unknown = find_unknown_placeholders(form.text)
     if unknown:
         name = f"{{{unknown[0]}}}"
-        return _("Nothing fills in {name}. See below which words in braces there are.", name=name)
-    if "{link}" in typed.text and not typed.link:
-        return _("The text has a place for a link, but no link is given.")
-    if "{school}" in typed.text and len(typed.schools) != 1:
-        return _("The text has a place for a school's name: choose exactly one school.")
-    return _("Write a text of 3 to {count} characters.", count=MAX_ANNOUNCEMENT_CHARACTERS)
+        return _("{name} isn't a word that Puente can fill in. See the list of words below.", name=name)
+    if "{link}" in form.text and not form.link:
+        return _("The text has a place for a link. Enter a link.")
+    if "{school}" in form.text and len(form.schools) != 1:
+        return _("The text has a place for a school's name. Choose exactly one school.")
+    return _("Enter a text of 3 to {count} characters.", count=MAX_ANNOUNCEMENT_CHARACTERS)
 
 
 def _find_error_field(sentence: str) -> str:
-    return next((field for beginning, field in ERROR_TEXT_FIELDS.items() if sentence.startswith(beginning)), "channels")
+    return next((field for fragment, field in ERROR_TEXT_FIELDS.items() if fragment in sentence), "channels")

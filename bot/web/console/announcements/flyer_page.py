@@ -1,4 +1,4 @@
-"""One announcement on one sheet of paper, in one language: for the door, the backpack, the church."""
+"""The page that prints one announcement in one language as a flyer."""
 
 from flask import abort, render_template
 
@@ -14,11 +14,17 @@ from bot.web.core.current_runtime import get_runtime
 @console.get("/announcements/<int:announcement_id>/languages/<language>/flyer")
 @allow_roles(STAFF)
 def flyer(announcement_id: int, language: str) -> str:
-    """What may be passed on, large; a language that nobody has approved is not printed."""
-    one, here = get_announcement(announcement_id), get_runtime()
-    if language not in {"en", *here.library.district.languages, *here.library.machine_languages}:
-        abort(404, _("There is no such language."))
-    text = next((item.text for item in share_kit.list_items(here, one) if item.language == language), "")
-    direction = "rtl" if language in RIGHT_TO_LEFT_LANGUAGES else "ltr"
-    return render_template("console/flyer.html", one=one, text=text, code=language, direction=direction,
-                           name=language_name(language))  # fmt: skip
+    """Show the flyer in large print. The text is empty if no person has approved this language."""
+    announcement, runtime = get_announcement(announcement_id), get_runtime()
+    if language not in {"en", *runtime.library.district.languages, *runtime.library.machine_languages}:
+        abort(404, _("This language isn't available."))
+    items = share_kit.list_items(runtime, announcement)
+    text = next((item.text for item in items if item.language == language), "")
+    page = {
+        "one": announcement,
+        "text": text,
+        "code": language,
+        "direction": "rtl" if language in RIGHT_TO_LEFT_LANGUAGES else "ltr",
+        "name": language_name(language),
+    }
+    return render_template("console/flyer.html", **page)

@@ -31,22 +31,22 @@ ACTIVE_STATES = ("ready", "freezing", "sending")
 """States in which something happens every second; receipts come later too, so the page goes on asking, more slowly."""
 REPLY_LOOKUP_LIMIT = 200
 RECIPIENT_STATE_LABELS = {
-    "queued": N_("In line"),
+    "queued": N_("Queued"),
     "sent": N_("Sent"),
-    "delivered": N_("Arrived"),
+    "delivered": N_("Delivered"),
     "read": N_("Read"),
     "failed": N_("Failed"),
-    "held": N_("Held"),
-    "canceled": N_("Taken back"),
+    "held": N_("Waiting for approval"),
+    "canceled": N_("Withdrawn"),
 }
 """What each state of `watching.ORDER` is called here."""
 HOLD_REASON_TEXTS = (
-    N_("They texted STOP. Call, or write a letter."),
-    N_("It held true only until a time that had come before it could leave."),
-    N_("They have not agreed to this kind of message. Emergencies still reach them."),
-    N_("The number gets no texts. Ask the family for the right one."),
-    N_("No channel of this announcement reaches them. Call."),
-    N_("Nobody has approved their language yet. It leaves as soon as somebody does."),
+    N_("Opted out (STOP). Call, or write a letter."),
+    N_("The message expired before it could be sent."),
+    N_("No consent for this type of message. Emergencies still reach these families."),
+    N_("The number can't get texts. Ask the family for the right one."),
+    N_("No channel of this announcement reaches these families. Call them."),
+    N_("Their language isn't approved yet. The message is sent after the approval."),
 )
 """`watching.HELD`, for the catalogs."""
 
@@ -128,7 +128,7 @@ def pause_announcement(announcement_id: int) -> ResponseReturnValue:
     """Nothing more leaves until it is resumed.  Anybody of the staff may pull the brake."""
     one = get_announcement(announcement_id)
     if not launch.pause(get_runtime(), one.id, current_user.by):
-        flash(_("It is not being sent now."))
+        flash(_("This announcement isn't being sent now."))
     return _redirect_to_progress(one)
 
 
@@ -138,7 +138,7 @@ def resume_announcement(announcement_id: int) -> ResponseReturnValue:
     """Send on after a pause."""
     one = _get_releasable(announcement_id)
     if not launch.resume(get_runtime(), one.id, current_user.by):
-        flash(_("It is not paused."))
+        flash(_("This announcement isn't paused."))
     return _redirect_to_progress(one)
 
 
@@ -148,7 +148,7 @@ def stop_announcement(announcement_id: int) -> ResponseReturnValue:
     """Take it back for good, once that was confirmed.  Anybody of the staff may."""
     one = get_announcement(announcement_id)
     if request.form.get("sure") != "yes":
-        flash(_("Tick the box to stop it for good."))
+        flash(_("To stop the announcement, select the checkbox first."))
     elif not launch.stop(get_runtime(), one.id, current_user.by):
         flash(_("There is nothing to stop."))
     return _redirect_to_progress(one)
@@ -160,14 +160,14 @@ def try_again(announcement_id: int) -> ResponseReturnValue:
     """One more try for those whom it did not reach."""
     one = _get_releasable(announcement_id)
     count = launch.retry_failed(get_runtime(), one.id, current_user.by)
-    flash(_("Tried once more: {count}.", count=count) if count else _("There is nobody to try again."))
+    flash(_("Messages to retry: {count}.", count=count) if count else _("There are no failed messages to retry."))
     return _redirect_to_progress(one)
 
 
 def _get_releasable(announcement_id: int) -> Announcement:
     one = get_announcement(announcement_id)
     if not can_release(one):
-        abort(403, _("Only an approver, who wrote it or in whose name it is sent may do this."))
+        abort(403, _("Only an approver, the writer, or the sender can do this."))
     return one
 
 

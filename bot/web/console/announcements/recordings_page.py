@@ -39,12 +39,12 @@ UNFINISHED_STATES: tuple[AnnouncementState, ...] = ("draft", "ready", "freezing"
 RECORDED_TEXT_FORM_BYTES = 16 * 1024
 """What stands in the form beside the recording."""
 UNUSABLE_RECORDING_TEXTS = (
-    N_("This machine cannot convert recordings: ffmpeg is not installed."),
-    N_("That is no recording that can be read here. Send an MP3, M4A, OGG, WebM or WAV file."),
-    N_("A recording may have 16 MB at most."),
-    N_("A recording may last two minutes at most."),
-    N_("There is nothing to hear in it. Please record it again, closer to the microphone."),
-    N_("It could not be converted. Please try it again, or send another file."),
+    N_("This server can't convert recordings because ffmpeg isn't installed."),
+    N_("Puente can't read this file. Upload an MP3, M4A, OGG, WebM, or WAV file."),
+    N_("Upload a recording of at most 16 MB."),
+    N_("Upload a recording of at most two minutes."),
+    N_("The recording is silent. Record again, closer to the microphone."),
+    N_("Puente couldn't convert the recording. Try again, or upload another file."),
 )
 """Why a file is refused (`bot.voice.audio_conversion`), for the catalogs."""
 
@@ -111,7 +111,7 @@ def _get_recordable_texts(language: str) -> RecordableTextList:
     """What can be said in it; 404 for a language that the line does not know."""
     library = get_runtime().library
     if language not in (*_list_languages(library), *library.machine_languages):
-        abort(404, _("The line does not know this language."))
+        abort(404, _("Puente doesn't support this language."))
     said = collect_recordable_texts(library, language, now())
     return replace(said, items=(*_list_announcement_texts(language), *said.items))
 
@@ -151,7 +151,7 @@ def _summarize_groups(
 
 def _get_group_title(name: str) -> str:
     apart = {
-        TEXTS_GROUP: _("Texts of every conversation"),
+        TEXTS_GROUP: _("Texts of all flows"),
         FACTS_GROUP: _("Facts"),
         ANNOUNCEMENT_RECORDING_GROUP: _("Announcements"),
     }
@@ -165,12 +165,12 @@ def keep_said(language: str, key: str) -> ResponseReturnValue:
     """Convert what was recorded or chosen, and keep it for somebody else's review."""
     item = next((one for one in _get_recordable_texts(language).items if one.key == key), None)
     if item is None:
-        flash(_("The text has changed meanwhile: look at it and record it again."))
+        flash(_("The text changed in the meantime. Check it, and then record it again."))
         return redirect(url_for("console.recordings_in", language=language))
     given = request.files.get("recording")
     try:
         _save_recording(item, language, given.read(MAX_INPUT_BYTES + 1) if given else b"")
-        flash(_("Kept. Somebody else listens to it now and reviews it; until then callers do not hear it."))
+        flash(_("Recording saved. Callers hear it after another person reviews it."))
     except UnusableAudioError as error:
         flash(_(str(error)))
     return redirect(url_for("console.recordings_in", language=language, of=item.flow, _anchor=f"t{key}"))
@@ -199,14 +199,14 @@ def review_said(recording_id: int) -> ResponseReturnValue:
     """Let callers hear it; not by who recorded it, and not without having said that one has listened to it."""
     one, at = _get_recording(recording_id), now()
     if one.recorded_by == current_user.by:
-        abort(403, _("Somebody else must review it, not who recorded it."))
+        abort(403, _("A different person must review this recording."))
     if not request.form.get("heard"):
-        flash(_("Listen to it whole first, and tick that it says what stands there."))
+        flash(_("Listen to the whole recording first. Then select the checkbox."))
         return _redirect_to_recording(one)
     with get_runtime().database.write() as db:
         if recordings.review(db, recording_id, current_user.by, at):
             audit_log.record(db, current_user.by, "reviewed a recording", f"recording {recording_id}", at, one.language)
-    flash(_("Reviewed: callers hear it from now on."))
+    flash(_("Recording approved. Callers hear it from now on."))
     return _redirect_to_recording(one)
 
 
@@ -220,7 +220,7 @@ def take_back_said(recording_id: int) -> ResponseReturnValue:
             audit_log.record(
                 db, current_user.by, "took back a recording", f"recording {recording_id}", at, one.language
             )
-    flash(_("Taken back. In calls that are going on it may be heard for up to an hour."))
+    flash(_("Recording withdrawn. Current calls might play it for up to an hour."))
     return _redirect_to_recording(one)
 
 

@@ -113,7 +113,7 @@ def approve_announcement(announcement_id: int) -> ResponseReturnValue:
     """Say that it is right as it reads now.  Who wrote it cannot do so for another's name."""
     one = get_announcement(announcement_id)
     if not can_approve(one):
-        abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
+        abort(403, _("Only the sender or an approver can approve an announcement. The writer can't."))
     try:
         approval.approve(get_runtime(), announcement_id, current_user.by, request.form.get("seen", ""))
     except ReleaseError as error:
@@ -127,7 +127,7 @@ def release_announcement(announcement_id: int) -> ResponseReturnValue:
     """Let it go, once somebody has confirmed how many families and which unapproved languages that means."""
     one = get_announcement(announcement_id)
     if not can_release(one):
-        abort(403, _("Only an approver, who wrote it or in whose name it is sent releases an announcement."))
+        abort(403, _("Only an approver, the writer, or the sender can send an announcement."))
     problem = _find_release_problem(one)
     if problem:
         flash(problem)
@@ -146,12 +146,12 @@ def _find_release_problem(announcement: Announcement) -> str:
     shown = previews.build_preview(get_runtime(), announcement)
     given = request.form.get("sure", "")
     if until := find_hold_end(announcement):
-        return _("After a verified event nothing about attendance leaves before {day}.", day=full_day(until))
+        return _("After a verified event, attendance announcements are paused until {day}.", day=full_day(until))
     if not given:
-        return _("Tick the box that says what happens when it is released.")
+        return _("To confirm what happens, select the checkbox.")
     if given != build_confirmation(shown):
-        return _("The languages have changed meanwhile: look at the preview again.")
-    return _("It is too long for one message. Please write it shorter.") if _list_too_long_languages(shown) else ""
+        return _("The languages changed in the meantime. Check the preview again.")
+    return _("The text is too long for one message. Shorten it.") if _list_too_long_languages(shown) else ""
 
 
 def _explain_release_error(announcement: Announcement, error: ReleaseError) -> str:
@@ -165,10 +165,10 @@ def send_test(announcement_id: int) -> ResponseReturnValue:
     """Send it in one language to one's own phone."""
     one, language = get_announcement(announcement_id), request.form.get("language", "")
     if language not in {shown.language for shown in previews.build_preview(get_runtime(), one).languages}:
-        abort(400, _("Choose a language of the list."))
+        abort(400, _("Choose a language from the list."))
     try:
         test_send.send_test(get_runtime(), one, language, current_user.staff)
-        flash(_("The test is on its way to your phone. It begins with [TEST]."))
+        flash(_("We are sending the test to your phone. It starts with [TEST]."))
     except InvalidAnnouncementError as error:
         flash(_(str(error)))
     return _redirect_to_preview(announcement_id)

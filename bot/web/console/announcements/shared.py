@@ -21,9 +21,9 @@ from bot.web.core.current_runtime import get_runtime
 
 ANNOUNCEMENT_STATE_LABELS = {
     "draft": N_("Draft"),
-    "ready": N_("Released, waits for its hour"),
-    "freezing": N_("The list of families is being made"),
-    "sending": N_("Is being sent"),
+    "ready": N_("Scheduled"),
+    "freezing": N_("Preparing recipients"),
+    "sending": N_("Sending"),
     "paused": N_("Paused"),
     "done": N_("Sent"),
     "stopped": N_("Stopped"),
@@ -35,32 +35,36 @@ ANNOUNCEMENT_KIND_LABELS = {
     "general": N_("General"),
 }
 AUDIENCE_ROLE_LABELS = {"family": N_("families"), "leader": N_("community leaders"), "staff": N_("staff")}
-CHANNEL_LABELS = {"whatsapp": N_("WhatsApp"), "sms": N_("SMS"), "voice": N_("Call, where the telephone is the way")}
-TRY_LATER_TEXT = N_("the translator did not answer. Ask it again later, or write it yourself.")
-UNUSABLE_DRAFT_TEXT = N_("what the machine made could not be used. Ask it again, or write it yourself.")
+CHANNEL_LABELS = {
+    "whatsapp": N_("WhatsApp"),
+    "sms": N_("SMS"),
+    "voice": N_("Voice call (for families who prefer calls)"),
+}
+TRY_LATER_TEXT = N_("the translator didn't respond. Request a new draft later, or write the translation yourself.")
+UNUSABLE_DRAFT_TEXT = N_("Puente rejected the machine translation. Request a new draft, or write it yourself.")
 NO_DRAFT_REASONS = {
-    "off": N_("no machine translates it here. Write it yourself."),
+    "off": N_("machine translation isn't available. Write the translation yourself."),
     **dict.fromkeys(("time-out", "busy", "unreachable", "resting"), TRY_LATER_TEXT),
 }
 """Why there is no draft (`bot/translation/provider.py`), and what one can do; anything else: `UNUSABLE`."""
 ANNOUNCEMENT_ERROR_TEXTS = (
-    N_("This announcement is no draft any more."),
-    N_("This announcement has been sent, or is no draft any more."),
-    N_("This announcement has been released: stop it, and write a new one."),
-    N_("It would leave after the time until which it holds: give it a later one."),
-    N_("This one waits ready: two people release it from the page of the schools."),
-    N_("Somebody else must be the second person: you have proposed it."),
-    N_("The proposal is gone, or too old: look at the page again."),
-    N_("Somebody has proposed it already, or it has just been sent."),
-    N_("There is no such ready-made announcement."),
-    N_("The text holds a placeholder that nothing fills in."),
-    N_("It was changed just now: look at it again."),
-    N_("It has left with the approved wording: write a new announcement."),
-    N_("It was released: somebody else than who wrote it approves this language now."),
-    N_("Somebody has released it just now."),
-    N_("The text was changed meanwhile: look at it again."),
-    N_("A sentence has no translation yet: write it, then approve."),
-    N_("Your login belongs to nobody of the district file: there is no phone to send a test to."),
+    N_("This announcement is no longer a draft."),
+    N_("This announcement was sent, or is no longer a draft."),
+    N_("This announcement is already scheduled or sent. Stop it, and write a new one."),
+    N_("The announcement would be sent after its end of validity. Choose a later end."),
+    N_("This is an announcement template. Two people send it from the School status page."),
+    N_("A different person must confirm, because you made the proposal."),
+    N_("The proposal was withdrawn or expired. Reload the page."),
+    N_("Another person proposed it, or it was just sent."),
+    N_("This announcement template doesn't exist."),
+    N_("The text has a word in braces that Puente can't fill in."),
+    N_("This announcement just changed. Check it again."),
+    N_("This announcement was sent with the approved text. Write a new one."),
+    N_("This announcement is scheduled or sent. Now a person other than the writer must approve this language."),
+    N_("Another person just sent this announcement."),
+    N_("The text changed in the meantime. Check it again."),
+    N_("One sentence has no translation yet. Write it, and then approve."),
+    N_("Your account isn't linked to a person in the district file, so there is no phone for the test."),
 )
 """What the rooms below say, for the catalogs; what holds a name or a number stays in English."""
 
@@ -98,16 +102,16 @@ def list_language_statuses(runtime: Runtime, announcement: Announcement) -> list
 
 def _build_language_status(code: str, wording: AnnouncementTranslation | None) -> LanguageStatus:
     if wording is None:
-        return LanguageStatus(code, "missing", _("Missing: nobody has asked for it yet."), False)
+        return LanguageStatus(code, "missing", _("Missing: not requested yet."), False)
     if wording.state == "approved":
         when = moment(wording.reviewed_at) if wording.reviewed_at else ""
         return LanguageStatus(
             code, "approved", _("Approved by {name}, {when}", name=wording.reviewed_by, when=when), True
         )
     if wording.state == "waiting":
-        return LanguageStatus(code, "waiting", _("Being translated …"), True)
+        return LanguageStatus(code, "waiting", _("Translating …"), True)
     if wording.is_complete:
-        return LanguageStatus(code, "draft", _("Draft: nobody has approved it yet"), True)
+        return LanguageStatus(code, "draft", _("Draft: not approved yet"), True)
     return LanguageStatus(
         code, "missing", _("Missing: {why}", why=_(NO_DRAFT_REASONS.get(wording.failed, UNUSABLE_DRAFT_TEXT))), True
     )
@@ -123,9 +127,9 @@ def describe_audience(audience: Audience) -> list[str]:
         else _("All schools")
     )
     if audience.languages:
-        lines.append(_("Who reads: {names}", names=", ".join(language_name(one) for one in audience.languages)))
+        lines.append(_("Languages: {names}", names=", ".join(language_name(one) for one in audience.languages)))
     if audience.tags:
-        lines.append(_("With the tag: {names}", names=", ".join(audience.tags)))
+        lines.append(_("Tags: {names}", names=", ".join(audience.tags)))
     return lines
 
 
@@ -142,13 +146,16 @@ def describe_missing_approvals(runtime: Runtime, status: ApprovalStatus) -> list
     """Which approvals are missing, a sentence each."""
     lines = []
     if status.missing_approver_count == 1:
-        lines.append(_("One more person must approve it, not the one who wrote it."))
+        lines.append(_("One more approval is needed, by a person other than the writer."))
     elif status.missing_approver_count:
         lines.append(
-            _("{count} more people must approve it, besides who wrote it.", count=status.missing_approver_count)
+            _(
+                "{count} more approvals are needed, by people other than the writer.",
+                count=status.missing_approver_count,
+            )
         )
     if status.missing_sender:
-        lines.append(_("{name} must approve it in person.", name=get_staff_name(runtime, status.missing_sender)))
+        lines.append(_("{name} must approve it personally.", name=get_staff_name(runtime, status.missing_sender)))
     return lines
 
 

@@ -45,7 +45,7 @@ def _get_translation(announcement_id: int, language: str) -> tuple[Announcement,
     announcement = get_announcement(announcement_id)
     with get_runtime().database.read() as db:
         found = translations.find(db, announcement_id, language[:8])
-    return announcement, found or abort(404, _("This announcement was not asked for in this language."))
+    return announcement, found or abort(404, _("This announcement doesn't include this language."))
 
 
 def _render_page(
@@ -86,9 +86,7 @@ def approve_wording(announcement_id: int, language: str) -> ResponseReturnValue:
         language
     )
     if not reviewer:
-        return _render_page(
-            announcement, found, _merge_typed_texts(found, texts), _("Name the person who has reviewed it.")
-        ), 422
+        return _render_page(announcement, found, _merge_typed_texts(found, texts), _("Enter the reviewer's name.")), 422
     try:
         review = TranslationReview(reviewer, current_user.by, now())
         translation_drafts.approve(get_runtime(), found.announcement_id, language, texts, review, _read_shown_english())
@@ -118,19 +116,19 @@ def _insert_offered_phrase(found: AnnouncementTranslation, texts: list[str]) -> 
     sentence, _colon, choice = request.form["use"].partition(":")
     offers = _list_offered_phrases(get_runtime(), found)
     if not (sentence.isdecimal() and choice.isdecimal() and int(sentence) < len(texts)):
-        abort(400, _("There is no such sentence."))
+        abort(400, _("This sentence doesn't exist."))
     if int(choice) < len(offers[int(sentence)]):
         texts[int(sentence)] = offers[int(sentence)][int(choice)].wording
     return texts
 
 
 def _flash_approval(announcement: Announcement, language: str) -> None:
-    flash(_("Approved. These sentences are offered again next time."))
+    flash(_("Sentences approved. Puente suggests them next time."))
     if announcement.state == "draft":
         return
     released = launch.release_language(get_runtime(), announcement.id, language)
     if released:
-        flash(_("Families who waited for this language and get it now: {count}.", count=released))
+        flash(_("Families who waited for this language and get the message now: {count}.", count=released))
 
 
 @console.post(f"{TRANSLATION_PATH}/again")
@@ -161,14 +159,14 @@ def keep_recording(announcement_id: int, language: str) -> ResponseReturnValue:
     """
     announcement = _get_translation(announcement_id, language)[0]
     if announcement.state != "draft" and not can_approve(announcement):
-        abort(403, _("Only an approver, or in whose name it is sent, approves an announcement; not who wrote it."))
+        abort(403, _("Only the sender or an approver can approve an announcement. The writer can't."))
     given = request.files.get("recording")
     audio = given.read(MAX_RECORDING_BYTES + 1) if given else b""
     if not _is_mp3(audio) or len(audio) > MAX_RECORDING_BYTES:
         flash(_("Choose an MP3 file of at most 3 MB."))
         return _redirect_to_translation(announcement_id, language)
     _set_recording(announcement_id, language, audio, "recorded an announcement")
-    flash(_("The recording is kept: please listen to it once."))
+    flash(_("Recording saved. Listen to it once."))
     return _redirect_to_translation(announcement_id, language)
 
 

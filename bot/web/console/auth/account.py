@@ -41,7 +41,7 @@ def change_password() -> ResponseReturnValue:
         _record_audit("password changed", db)
         login = _get_own_account(db)
     sessions.begin(login, session["how"])
-    return _render_account(notice=_("Your password is changed, and your other sessions have ended."))
+    return _render_account(notice=_("Password changed. Your other sessions ended."))
 
 
 @console.get("/account/factor")
@@ -57,7 +57,7 @@ def set_factor() -> ResponseReturnValue:
     """Keep the second factor, once a code proves that the phone has it; the recovery codes are shown this once."""
     at, secret = now(), _get_pending_secret()
     step = totp.find_time_step(secret, request.form.get("code", "")[:64], at)
-    wrong = _check_current_password() or (_("This code does not fit. Please try the next one.") if step is None else "")
+    wrong = _check_current_password() or (_("That code didn't work. Try the next one.") if step is None else "")
     if wrong or step is None:
         return _render_totp_setup(wrong), 400
     codes, vault = totp.generate_recovery_codes(), get_runtime().database.vault
@@ -122,16 +122,16 @@ def _check_current_password() -> str:
     if tried.account is not None:
         return ""
     if tried.locked:
-        return _("Too many wrong tries. Please wait {minutes} minutes.", minutes=tried.minutes)
-    return _("Your password is wrong.")
+        return _("Too many failed attempts. Wait {minutes} minutes.", minutes=tried.minutes)
+    return _("Wrong password.")
 
 
 def _check_new_password(new_password: str) -> str:
     if new_password != request.form.get("again", ""):
-        return _("The new password is not the same in both places.")
+        return _("The new passwords don't match.")
     if not MIN_PASSWORD_LENGTH <= len(new_password) <= MAX_PASSWORD_LENGTH:
-        return _("A password needs at least {number} characters.", number=MIN_PASSWORD_LENGTH)
-    return _("Do not use your name as a password.") if current_user.name.lower() in new_password.lower() else ""
+        return _("Enter a password of at least {number} characters.", number=MIN_PASSWORD_LENGTH)
+    return _("Don't use your name as your password.") if current_user.name.lower() in new_password.lower() else ""
 
 
 def _get_own_account(db: Transaction) -> StaffAccount:

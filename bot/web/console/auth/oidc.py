@@ -75,9 +75,7 @@ def from_district() -> ResponseReturnValue:
     except PROVIDER_ERRORS as error:
         return _render_provider_error(error)
     if found is None:
-        return render_login_form(
-            notice=_("Nobody has made a login for you here yet. Please ask an administrator.")
-        ), 403
+        return render_login_form(notice=_("You don't have an account yet. Ask an administrator to create one.")), 403
     return start_session(found, DISTRICT_LOGIN, session.get("next", ""))
 
 
@@ -110,6 +108,4 @@ def _find_account(claims: dict[str, Any]) -> StaffAccount | None:
 def _render_provider_error(error: Exception) -> ResponseReturnValue:
     """Told in plain words; the log gets the kind of error only, because an answer may hold a code."""
     log.warning("login with the district did not work: %s", type(error).__name__)
-    return render_login_form(
-        notice=_("The district's login did not work. Please try again, or use your password.")
-    ), 502
+    return render_login_form(notice=_("The district login didn't work. Try again, or use your password.")), 502

@@ -113,7 +113,7 @@ def _warn_if_not_mine(case_id: int) -> bool:
         found = _get_case(get_runtime(), db, case_id)
     if not found.is_open or _is_mine(found):
         return False
-    flash(_("This case is not yours: take it first."))
+    flash(_("This case isn't assigned to you. Claim it first."))
     return True
 
 
@@ -123,7 +123,7 @@ def _get_outcome_labels() -> dict[str, str]:
         _("Called"),
         _("Met in person"),
         _("Referred to a partner"),
-        _("Nothing was needed"),
+        _("No help needed"),
     )
     return dict(zip(CASE_OUTCOMES, words, strict=True))
 
@@ -159,7 +159,7 @@ def take(case_id: int) -> ResponseReturnValue:
         get_runtime(), case_id, current_user.by, "in the console", is_lead=current_user.role in LEAD_ROLES
     )
     if taken.outcome == "theirs":
-        flash(_("{name} was faster and has this case.", name=taken.assignee_name))
+        flash(_("{name} claimed this case first.", name=taken.assignee_name))
     return _redirect_to_case(case_id)
 
 
@@ -169,11 +169,11 @@ def give(case_id: int) -> ResponseReturnValue:
     """Hand a case over to a colleague, who gets a text."""
     to = request.form.get("to", "")
     if to not in get_runtime().library.district.staff:
-        abort(400, _("Choose a colleague of the list."))
+        abort(400, _("Choose a colleague from the list."))
     if not assignment.hand_over_case(
         get_runtime(), case_id, current_user.by, to, is_lead=current_user.role in LEAD_ROLES
     ):
-        flash(_("This case is not yours: take it first."))
+        flash(_("This case isn't assigned to you. Claim it first."))
     return _redirect_to_case(case_id)
 
 
@@ -183,9 +183,9 @@ def resolve(case_id: int) -> ResponseReturnValue:
     """Say that it is done, and how; the family is asked a day later whether it was helped."""
     why = request.form.get("why", "")
     if why not in CASE_OUTCOMES:
-        abort(400, _("Choose how it was done."))
+        abort(400, _("Choose how the case was resolved."))
     if not _warn_if_not_mine(case_id) and not assignment.resolve_case(get_runtime(), case_id, current_user.by, why):
-        flash(_("This case was done already."))
+        flash(_("This case is already closed."))
     return _redirect_to_case(case_id)
 
 
@@ -194,7 +194,7 @@ def resolve(case_id: int) -> ResponseReturnValue:
 def hand_back(case_id: int) -> ResponseReturnValue:
     """The automated helper may answer the family again, while the case goes on."""
     if not _warn_if_not_mine(case_id) and not staff_conversation.hand_back_to_bot(get_runtime(), case_id):
-        flash(_("Nobody is talking with this family now."))
+        flash(_("No staff member is writing with this family now."))
     return _redirect_to_case(case_id)
 
 

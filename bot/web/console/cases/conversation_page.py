@@ -34,7 +34,7 @@ def draft(case_id: int) -> ResponseReturnValue:
     runtime = get_runtime()
     text = runtime.library.district.answers.get(request.form.get("answer", "")) or request.form.get("text", "").strip()
     if not text or len(text) > MAX_STAFF_TEXT_LENGTH:
-        flash(_("Write a text of up to {count} characters.", count=MAX_STAFF_TEXT_LENGTH))
+        flash(_("Enter a text of up to {count} characters.", count=MAX_STAFF_TEXT_LENGTH))
         return _redirect_to_case(case_id)
     if not _can_write(runtime, case_id):
         return _redirect_to_case(case_id)
@@ -51,7 +51,7 @@ def _can_write(runtime: Runtime, case_id: int) -> bool:
         found = cases.get(db, case_id)
         contact = contacts.get(db, found.contact_id)
     if found.claimed_by != current_user.by or not found.is_open:
-        flash(_("This case is not yours: take it first."))
+        flash(_("This case isn't assigned to you. Claim it first."))
         return False
     way = find_reply_route(runtime, contact)
     if not way.possible:
@@ -65,9 +65,9 @@ def send(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send a draft that somebody has looked at."""
     message = _get_case_message(case_id, message_id)
     if not can_send_as_one_message(get_runtime(), message):
-        flash(_("With its translation this is too long for one message. Please write it shorter."))
+        flash(_("With its translation, the text is too long for one message. Shorten it."))
     elif _can_write(get_runtime(), case_id) and not staff_conversation.send_message(get_runtime(), message_id):
-        flash(_("This text was sent already."))
+        flash(_("This message was already sent."))
     return _redirect_to_case(case_id)
 
 
@@ -87,7 +87,7 @@ def again(case_id: int, message_id: int) -> ResponseReturnValue:
     """Send once more what did not arrive."""
     _get_case_message(case_id, message_id)
     if _can_write(get_runtime(), case_id) and not staff_conversation.resend_message(get_runtime(), message_id):
-        flash(_("This text is on its way, or has arrived."))
+        flash(_("This message is being sent or was delivered."))
     return _redirect_to_case(case_id)
 
 
@@ -97,12 +97,12 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
     """Somebody who speaks both languages says that a translation is right: it goes on the phrase list."""
     message, at = _get_case_message(case_id, message_id), now()
     if message.author != "staff" or message.machine != "yes" or not message.to_language:
-        abort(400, _("Only a translated text of staff can be approved."))
+        abort(400, _("You can approve only a translated message from staff."))
     who = get_runtime().library.district.staff.get(current_user.staff or "")
     if who is None or message.to_language not in who.languages:
-        abort(403, _("Only somebody who speaks this language can approve a translation."))
+        abort(403, _("To approve a translation, you must speak its language."))
     if has_personal_data(message.original, message.language) or mask_pii(message.original)[1]:
-        flash(_("This text holds a name, a number or an address: only general sentences can be approved."))
+        flash(_("This text has a name, a number, or an address. Approve only general sentences."))
         return _redirect_to_case(case_id)
     phrase = ApprovedPhrase(
         message.language, message.to_language, message.original, message.translation, current_user.by
@@ -110,7 +110,7 @@ def approve(case_id: int, message_id: int) -> ResponseReturnValue:
     with get_runtime().database.write() as db:
         approved_phrases.approve(db, phrase, at)
         audit_log.record(db, current_user.by, "approved a phrase", f"case {case_id}", at, message.to_language)
-    flash(_("The translation is on the list: it is used before any machine."))
+    flash(_("Phrase approved. Puente uses it before machine translation."))
     return _redirect_to_case(case_id)
 
 
@@ -121,11 +121,11 @@ def knock(case_id: int) -> ResponseReturnValue:
     with get_runtime().database.read() as db:
         found = cases.get(db, case_id)
     if found.claimed_by != current_user.by or not found.is_open:
-        flash(_("This case is not yours: take it first."))
+        flash(_("This case isn't assigned to you. Claim it first."))
     elif staff_conversation.ask_family_to_write(get_runtime(), case_id):
-        flash(_("The approved text is on its way. When the family writes, WhatsApp is open again."))
+        flash(_("We are sending the template. When the family replies, you can write by WhatsApp again."))
     else:
-        flash(_("There is no approved text for this family, or it was sent today."))
+        flash(_("There is no template for this family, or one was sent today."))
     return _redirect_to_case(case_id)
 
 
@@ -136,9 +136,9 @@ def interpreter(case_id: int) -> ResponseReturnValue:
     try:
         wanted = interpreter_requests.InterpreterRequestForm.from_form(request.form)
     except ValueError:
-        abort(400, _("Say when, and choose how and which interpreter."))
+        abort(400, _("Enter a time, and choose how and which type of interpreter."))
     interpreter_requests.submit(get_runtime(), case_id, current_user.by, wanted)
-    flash(_("The coordinator was told. The request stands on this page until it is booked."))
+    flash(_("We notified the coordinator. The request stays on this page until it is booked."))
     return _redirect_to_case(case_id)
 
 
@@ -147,9 +147,9 @@ def _get_case_message(case_id: int, message_id: int) -> CaseMessage:
     try:
         message = staff_conversation.get_message(get_runtime(), message_id)
     except NoResultFound:
-        abort(404, _("There is no such text in this case."))
+        abort(404, _("This message isn't part of this case."))
     if message.case_id != case_id:
-        abort(404, _("There is no such text in this case."))
+        abort(404, _("This message isn't part of this case."))
     return message
 
 

@@ -31,11 +31,9 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
     typed = {name: form.get(name, "").strip()[:MAX_VISIT_FIELD_LENGTH] for name in ("reason", "visitor", "leader")}
     day = _parse_future_day(form.get("day", ""))
     if not all(typed.values()) or form.get("agreed") != "yes" or day is None:
-        abort(
-            400, _("A visit needs a reason, who comes, a leader the family trusts who has agreed, and a day to come.")
-        )
+        abort(400, _("Enter a reason, a visitor, a trusted leader who agreed to come, and a future day."))
     if any(mask_pii(text)[1] & {"status", "number"} for text in typed.values()):
-        flash(_("Not kept: please write nothing about immigration papers, nationality or ID numbers."))
+        flash(_("Not saved. Don't write about immigration papers, nationality, or ID numbers."))
         return _redirect_to_case(case_id)
     with here.database.write() as db:
         case = cases.get(db, case_id)
@@ -58,17 +56,17 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
                 db, (f"visit:{number}", 0), contact.id, place, here.library.district.find_next_waking_time(at)
             )
     if number is not None:  # else another plan stands, and the page shows it: the family was not asked about this one
-        flash(_("The family is asked by text. Nobody goes before it has said yes."))
+        flash(_("We are asking the family by text. Don't visit before the family says yes."))
     return _redirect_to_case(case_id)
 
 
 def _explain_refusal(school: str | None, refuses_visits: bool, has_opted_out: bool) -> str:
     """Why no visit may be planned; "" if it may be asked for."""
     if refuses_visits:
-        return _("DO NOT COME: this family asks that nobody visits its home.")
+        return _("DO NOT COME: this family doesn't want home visits.")
     if not has_home_visits(get_runtime(), school):
-        return _("Staff of this school do not visit homes. Call, offer a video call, or meet at a neutral place.")
-    return _("The family wants no texts, so it cannot be asked: nobody goes.") if has_opted_out else ""
+        return _("Home visits are turned off for this school. Call, offer a video call, or meet at a neutral place.")
+    return _("This family opted out of texts, so we can't ask. Don't visit.") if has_opted_out else ""
 
 
 def _parse_future_day(text: str) -> date | None:

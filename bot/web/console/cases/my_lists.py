@@ -19,27 +19,27 @@ from bot.web.core.current_runtime import get_runtime
 
 ALERT_LOOKBACK, MAX_ALERTS_SHOWN = timedelta(days=30), 200
 STAFF_TEXT_KIND_LABELS = {
-    "alert": N_("Somebody needs a person"),
-    "notice": N_("News of a case"),
-    "reminder": N_("Content to check"),
+    "alert": N_("New case"),
+    "notice": N_("Case update"),
+    "reminder": N_("Content to review"),
 }
 INTERPRETING_MODE_LABELS = {"in person": N_("in person"), "phone": N_("by phone"), "video": N_("by video")}
 WANTED_INTERPRETER_LABELS = {"trained": N_("a trained interpreter"), "bilingual": N_("a bilingual colleague")}
 STAFF_TEXT_STATE_LABELS = {
-    "waiting": N_("Waits for its time"),
-    "claimed": N_("Is being sent"),
-    "unknown": N_("We ask whether it was taken"),
-    "held": N_("Not sent: this phone cannot be reached now"),
-    "queued": N_("On its way"),
-    "accepted": N_("On its way"),
-    "scheduled": N_("On its way"),
-    "sending": N_("On its way"),
+    "waiting": N_("Scheduled"),
+    "claimed": N_("Sending"),
+    "unknown": N_("Checking the delivery status"),
+    "held": N_("Not sent because this phone can't be reached now"),
+    "queued": N_("Sending"),
+    "accepted": N_("Sending"),
+    "scheduled": N_("Sending"),
+    "sending": N_("Sending"),
     "sent": N_("Sent"),
-    "delivered": N_("Arrived"),
+    "delivered": N_("Delivered"),
     "read": N_("Read"),
-    "undelivered": N_("Did not arrive"),
-    "failed": N_("Did not arrive"),
-    "canceled": N_("Not sent: somebody had taken the case"),
+    "undelivered": N_("Not delivered"),
+    "failed": N_("Not delivered"),
+    "canceled": N_("Not sent because another person claimed the case"),
 }
 
 
@@ -89,7 +89,7 @@ def book_interpreter() -> ResponseReturnValue:
         if wanted is not None and not (
             _is_coordinator() or wanted.case_id in _filter_visible_cases(db, {wanted.case_id})
         ):
-            abort(403, _("Only the coordinator, or who may see the case, can say that it is booked."))
+            abort(403, _("Only the coordinator or people who can open the case can mark it as booked."))
         if wanted is not None and interpreter_requests.book(db, wanted.id, current_user.by, at):
             audit_log.record(db, current_user.by, "booked an interpreter", f"case {wanted.case_id}", at)
     return redirect(url_for("console.interpreters"))
@@ -113,7 +113,7 @@ def remove_phrase() -> ResponseReturnValue:
     at = now()
     with get_runtime().database.write() as db:
         if approved_phrases.find(db, source, target, original) is None:
-            abort(404, _("This phrase is not on the list any more."))
+            abort(404, _("This phrase is no longer on the list."))
         approved_phrases.remove(db, source, target, original)
         audit_log.record(db, current_user.by, "removed a phrase", f"phrases {source} {target}"[:64], at)
     return redirect(url_for("console.phrases"))

@@ -52,9 +52,9 @@ def refer(case_id: int) -> ResponseReturnValue:
     if not way.possible:
         flash(way.how)
     elif not cases_referrals.can_send_as_one_message(here, case, name, current_user.by):
-        flash(_("This partner cannot be named now, or the text is too long. Please call the family."))
+        flash(_("You can't refer to this partner now, or the text is too long. Call the family."))
     elif not cases_referrals.refer_family(here, cases_referrals.ReferralRequest(case_id, name, current_user.by, once)):
-        flash(_("This case is not yours: take it first."))
+        flash(_("This case isn't assigned to you. Claim it first."))
     else:
-        flash(_("The family gets the name and number, and is asked in five days whether it helped."))
+        flash(_("The family gets the name and number. In five days, we ask whether it helped."))
     return redirect(url_for("console.case", case_id=case_id))

@@ -22,7 +22,7 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
     """Say what a case was about: the masked words go on the review list."""
     topic, here = request.form.get("topic", ""), get_runtime()
     if topic not in SEVERITY_BY_INTENT:
-        abort(400, _("Choose a topic of the list."))
+        abort(400, _("Choose a topic from the list."))
     with here.database.write() as db:
         try:
             case = cases.get(db, case_id)
@@ -30,7 +30,7 @@ def correct_topic(case_id: int) -> ResponseReturnValue:
             abort(404, _("There is no case {number}.", number=case_id))
         phrase = case.answers.get(cases.OPENING_MESSAGE_KEY, "")
         if not phrase:
-            abort(409, _("This case keeps no words of the family: there is nothing to learn from."))
+            abort(409, _("This case has no words from the family, so there is nothing to learn from."))
         said = TopicCorrection(0, case_id, phrase, case.language, case.topic, topic, current_user.name)
         topic_corrections.save(db, said, now())
     return redirect(url_for("console.case", case_id=case_id))
@@ -54,7 +54,7 @@ def reviewed(correction_id: int) -> ResponseReturnValue:
     with runtime.database.write() as db:
         listed = {one.id: one.case_id for one in topic_corrections.list_unreviewed(db)}
         if correction_id in listed and not _is_case_in_scope(runtime, db, listed[correction_id]):
-            abort(404, _("There is no such line on your list."))
+            abort(404, _("This entry isn't on your list."))
         topic_corrections.mark_reviewed(db, correction_id, current_user.name, now())
     return redirect(url_for("console.review"))
 

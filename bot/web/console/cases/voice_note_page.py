@@ -18,14 +18,14 @@ from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles
 from bot.web.core.current_runtime import get_runtime
 
 VOICE_NOTE_ERROR_TEXTS = {
-    "missing": N_("The message came without its sound. Ask the family to send it again, or call."),
-    "elsewhere": N_("Its address is not one of Twilio's, so it was not opened. Please call the family."),
-    "too_big": N_("It is larger than 16 MB. Ask the family to send shorter ones, or call."),
-    "type": N_("It is of a kind that cannot be played here. Please call the family."),
-    "empty": N_("There is no sound in it. Ask the family to send it again, or call."),
-    "not_there": N_("Twilio does not have it any more. Ask the family to send it again, or call."),
-    "denied": N_("Twilio refused this line's password for a day: tell whoever runs it. Please call the family."),
-    "away": N_("Twilio could not be reached for a day. Ask the family to send it again, or call."),
+    "missing": N_("The message came without sound. Ask the family to send it again, or call."),
+    "elsewhere": N_("Puente didn't open the file because it isn't from Twilio. Call the family."),
+    "too_big": N_("The file is larger than 16 MB. Ask the family to send shorter ones, or call."),
+    "type": N_("This file type can't be played here. Call the family."),
+    "empty": N_("The file has no sound. Ask the family to send it again, or call."),
+    "not_there": N_("Twilio no longer has the file. Ask the family to send it again, or call."),
+    "denied": N_("Twilio rejected our password for a day. Inform the technical contact, and call the family."),
+    "away": N_("Twilio couldn't be reached for a day. Ask the family to send it again, or call."),
 }
 """Why a note could not be fetched, and what to do."""
 UNPLAYABLE_AUDIO_TYPES = frozenset({"audio/amr", "audio/3gpp"})
@@ -67,7 +67,7 @@ def voice_note(case_id: int, note_id: int) -> Response:
         known = note is not None and case_id in (note.case_id, note.urgent_case_id)
         audio = voice_notes.load_audio(db, note) if note and known else None
     if note is None or audio is None:
-        abort(404, _("There is no such voice message in this case."))
+        abort(404, _("This voice note isn't part of this case."))
     audit_view("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
         with here.database.write() as db:

@@ -53,12 +53,12 @@ REFERRAL_OUTCOME_LABELS = {
 }
 PARTNER_FIELD_LABELS = {
     "name": N_("Name"),
-    "kind": N_("Kind"),
+    "kind": N_("Type"),
     "phone": N_("Phone"),
     "languages": N_("Languages"),
     "cost": N_("Cost"),
-    "checked_on": N_("I called today: number, hours and languages are right"),
-    "services": N_("What it does"),
+    "checked_on": N_("I called today: number, hours, and languages are correct"),
+    "services": N_("Services"),
     "area": N_("Area"),
     "website": N_("Website"),
 }
@@ -132,11 +132,11 @@ def called(name: str) -> ResponseReturnValue:
     """Somebody has called: number and hours are right, or not."""
     result, phone = request.form.get("result", ""), request.form.get("phone", "")
     if result not in ("right", "wrong"):
-        abort(400, _("Say whether number and hours are right."))
+        abort(400, _("Choose whether the number and hours are correct."))
     if not partner_directory.record_call(get_runtime(), name, phone, result == "right", current_user.by, now()):
-        abort(409, _("The number has changed since you opened the page. Please look again."))
-    right = _("Thank you. Families are told of it from now on.")
-    wrong = _("Thank you. Families are not told of it any more. Please have the number mended in district.yaml.")
+        abort(409, _("The number changed after you opened the page. Check it again."))
+    right = _("Thank you. Families can see this partner from now on.")
+    wrong = _("Thank you. Families no longer see this partner. Ask for a corrected number in district.yaml.")
     flash(right if result == "right" else wrong)
     return redirect(url_for("console.directory"))
 
@@ -197,13 +197,13 @@ def suggest() -> ResponseReturnValue:
     """A colleague's suggestion; it waits for review like any other."""
     text, at = request.form.get("text", "").strip()[:MAX_SUGGESTION_LENGTH], now()
     if not text:
-        abort(400, _("Write the name, and how it helps."))
+        abort(400, _("Enter the name and how it helps."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     new = partner_suggestions.NewPartnerSuggestion(cause, current_user.by, current_user.language, mask_pii(text)[0])
     with get_runtime().database.write() as db:
         if partner_suggestions.add(db, new, at):
             audit_log.record(db, current_user.by, "suggested a partner", "suggestions", at)
-    flash(_("Thank you. It waits for a colleague to look at it."))
+    flash(_("Thank you. A colleague will review your suggestion."))
     return redirect(url_for("console.suggestions"))
 
 
@@ -213,16 +213,16 @@ def decide(suggestion_id: int) -> ResponseReturnValue:
     """Somebody has looked: it will be added to the district file, or not.  Nothing goes live by this."""
     state, at = request.form.get("state", ""), now()
     if state not in SUGGESTION_DECISIONS:
-        abort(400, _("Choose one of the two."))
+        abort(400, _("Choose one of the two options."))
     with get_runtime().database.write() as db:
         decided = partner_suggestions.review(db, suggestion_id, state, current_user.by, at)
         if decided:
             audit_log.record(db, current_user.by, f"{state} a suggestion", f"suggestion {suggestion_id}", at)
-    flash(_describe_decision(state) if decided else _("Somebody was faster."))
+    flash(_describe_decision(state) if decided else _("Another person was faster."))
     return redirect(url_for("console.suggestions"))
 
 
 def _describe_decision(state: str) -> str:
     if state == partner_suggestions.DECLINED:
-        return _("It is off the list.")
-    return _("Off the list. Families read it only once it stands under “partners” in district.yaml and was called.")
+        return _("Suggestion declined.")
+    return _("Suggestion accepted. Families see the partner after it is in district.yaml and someone has called it.")

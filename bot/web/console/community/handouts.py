@@ -35,7 +35,7 @@ def handouts_page() -> str:
 def handout_file(language: str, kind: str) -> ResponseReturnValue:
     """The sheet itself; nothing of it is kept, for tomorrow something of it may not hold."""
     if kind not in HANDOUT_MIME_TYPES or language not in get_runtime().library.district.languages:
-        abort(404, _("There is no such sheet."))
+        abort(404, _("This handout doesn't exist."))
     sheet, school = _build_handout(language, _read_school()), _read_school()
     try:
         drawn = render_handout_pdf(sheet) if kind == "pdf" else render_handout_png(sheet)

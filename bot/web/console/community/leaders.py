@@ -28,7 +28,7 @@ LEADER_KIND_LABELS = {
     "community": N_("Community organization"),
     "clinic": N_("Clinic"),
     "culture": N_("Cultural association"),
-    "other": N_("Others"),
+    "other": N_("Other"),
 }
 LEADER_AUDIT_ACTIONS = (
     N_("wrote a leader in"), N_("asked for a leader"), N_("talked with a leader"), N_("took a leader out"),
@@ -121,7 +121,7 @@ def keep_leader() -> ResponseReturnValue:
         get_runtime(), found, current_user.by, has_text_consent=bool(request.form.get("texts"))
     )
     if number is None:
-        return _render_page(_("This number stands in the register already.")), 409
+        return _render_page(_("This number is already registered.")), 409
     return redirect(url_for("console.leaders"))
 
 
@@ -131,11 +131,11 @@ def _read_leader_form(number: int, before: CommunityLeader | None) -> CommunityL
     name, organization = (form.get(field, "").strip()[:120] for field in ("name", "organization"))
     phone, owner, kind = parse_phone_number(form.get("phone", "")), form.get("owner", ""), form.get("kind", "")
     if not organization or phone is None or owner not in _get_district().staff or kind not in LEADER_KIND_LABELS:
-        return _("Write the organization, a phone number such as 217-555-0199, and who keeps the contact.")
+        return _("Enter the organization, a phone number such as 217-555-0199, and the contact owner.")
     languages = tuple(one for one in form.getlist("languages") if one in _get_district().languages)
     contacted = _parse_day(form.get("contacted_on", "")) or (before.contacted_on if before else None)
     if contacted and contacted > _get_today():
-        return _("The last contact is a day that has been.")
+        return _("The last contact can't be in the future.")
     due = _choose_next_due_date(before, contacted, _parse_day(form.get("due_on", "")))
     channel = form.get("channel", "").strip()[:160]
     return CommunityLeader(number, name, phone, organization, kind, languages, channel, owner, contacted, due)
@@ -184,7 +184,7 @@ def change_leader(leader_id: int) -> ResponseReturnValue:
     """Keep what is known now; only for whoever keeps the contact."""
     one = _get_leader(leader_id)
     if not _is_contact_owner(one):
-        abort(403, _("Only who keeps this contact can change it."))
+        abort(403, _("Only the contact owner can edit this leader."))
     if request.form.get("leave"):
         register.remove_leader(get_runtime(), one, current_user.by)
         return redirect(url_for("console.leaders"))
@@ -192,7 +192,7 @@ def change_leader(leader_id: int) -> ResponseReturnValue:
     if isinstance(found, str):
         return _render_leader(one, found), 422
     if register.save_leader(get_runtime(), found, current_user.by) is None:
-        return _render_leader(one, _("This number stands in the register already.")), 409
+        return _render_leader(one, _("This number is already registered.")), 409
     return redirect(url_for("console.leaders"))
 
 
@@ -202,21 +202,21 @@ def ask_leader(leader_id: int) -> ResponseReturnValue:
     """Queue a matter: it joins what waits, or is refused with who called this leader within the week."""
     one, why = _get_leader(leader_id), " ".join(request.form.get("why", "").split())[:200]
     if not why:
-        return _render_page(_("Write what it is about.")), 422
+        return _render_page(_("Enter the subject.")), 422
     try:
         before = register.request_contact(get_runtime(), one, why, current_user.by)
     except LeaderAskedRecentlyError as lately:
         return _render_page(_explain_recent_call(one, lately)), 409
     if before:
         who, when = _get_staff_name(before.asked_by), moment(before.asked_at)
-        flash(_("{name} asked on {when}: yours is asked in the same call.", name=who, when=when))
+        flash(_("{name} made a request on {when}. The same call covers yours.", name=who, when=when))
     return redirect(url_for("console.leaders"))
 
 
 def _explain_recent_call(community_leader: CommunityLeader, error: LeaderAskedRecentlyError) -> str:
     who, why = _get_staff_name(error.last_request.done_by), error.last_request.why
     return _(
-        "{organization} was called by {name} less than a week ago ({why}). Ask again from {until} on.",
+        "{name} called {organization} less than a week ago ({why}). You can make a request again on {until}.",
         organization=community_leader.organization, name=who, why=why, until=moment(error.available_at),
     )  # fmt: skip
 
@@ -228,7 +228,7 @@ def leader_asked(request_id: int) -> ResponseReturnValue:
     with get_runtime().database.read() as db:
         asked = next((one for one in community_leaders.list_open_requests(db) if one.id == request_id), None)
     if asked and not _is_contact_owner(_get_leader(asked.leader_id)):
-        abort(403, _("Only who keeps this contact can change it."))
+        abort(403, _("Only the contact owner can edit this leader."))
     register.complete_request(get_runtime(), request_id, current_user.by)
     return redirect(url_for("console.leaders"))
 
@@ -243,6 +243,6 @@ def change_task() -> ResponseReturnValue:
         request.form.get("invitation", "").replace("\r\n", "\n").strip(),
     )
     if kind not in contact_rules.PARTNER_KINDS or owner not in _get_district().staff or day is None or not words:
-        return _render_page(_("Choose a person and a day, and write the invitation.")), 422
+        return _render_page(_("Choose a person and a day, and enter the invitation.")), 422
     register.update_task(get_runtime(), LeaderTask(kind, day, owner, words[:MAX_INVITATION_LENGTH]), current_user.by)
     return redirect(url_for("console.leaders"))

@@ -29,11 +29,11 @@ from bot.web.core.current_runtime import get_runtime
 
 REVIEW_LOG_SIZE = 40
 REGISTER_STATE_LABELS = {
-    STATED_STATE: N_("counts"),
-    ENDING_SOON_STATE: N_("ends soon"),
-    NOT_STATED_STATE: N_("not said now"),
-    REVIEW_NEEDED_STATE: N_("to be read this week"),
-    REVIEWED_STATE: N_("was read lately"),
+    STATED_STATE: N_("current"),
+    ENDING_SOON_STATE: N_("expires soon"),
+    NOT_STATED_STATE: N_("not shown to families now"),
+    REVIEW_NEEDED_STATE: N_("review this week"),
+    REVIEWED_STATE: N_("reviewed recently"),
 }
 
 
@@ -74,10 +74,10 @@ def look_at() -> ResponseReturnValue:
     """Somebody has looked at it today: still right, or it must change.  No file changes by this."""
     right, note = request.form.get("right", ""), request.form.get("note", "")[:MAX_REVIEW_NOTE_LENGTH]
     if right not in ("yes", "no"):
-        abort(400, _("Say whether it is still right."))
+        abort(400, _("Choose whether it is still correct."))
     if not record_review(get_runtime(), request.form.get("subject", "")[:64], current_user.by, right == "yes", note):
-        abort(404, _("This is not in the register any more."))
-    flash(_("Written down. The text itself is changed in its file.") if right == "no" else _("Written down."))
+        abort(404, _("This entry is no longer on the list."))
+    flash(_("Saved. To change the text itself, edit its file.") if right == "no" else _("Saved."))
     return redirect(url_for("console.register", owner=request.form.get("owner") or None))
 
 

@@ -24,10 +24,10 @@ from bot.store.families.contacts import Contact
 from bot.web.console.core.console_i18n import N_, _, format_short_moment, language_name, moment
 
 TRANSLATION_WARNING_TEXTS = {
-    "numbers": N_("A number may differ."),
-    "dates": N_("A day or time may differ."),
-    "names": N_("A name may differ."),
-    "negation": N_("A “not” may be lost or added."),
+    "numbers": N_("A number might differ."),
+    "dates": N_("A day or time might differ."),
+    "names": N_("A name might differ."),
+    "negation": N_("A “not” might be missing or added."),
 }
 
 
@@ -93,7 +93,7 @@ def _build_chat_bubble(runtime: Runtime, db: Transaction, message: CaseMessage) 
 def describe_delivery(state: str, code: int | None) -> str:
     """How far a text has come; for one that failed, why and what the office can do."""
     if state in FAILED_STATES:
-        return _("Did not arrive. {why}", why=_(ERROR_EXPLANATIONS.get(code or 0, UNKNOWN_ERROR_EXPLANATION)))
+        return _("Not delivered. {why}", why=_(ERROR_EXPLANATIONS.get(code or 0, UNKNOWN_ERROR_EXPLANATION)))
     return _(DELIVERY_STATE_LABELS.get(state, state))
 
 
@@ -120,22 +120,22 @@ def format_age(at: datetime) -> str:
 def find_reply_route(runtime: Runtime, contact: Contact) -> ReplyRoute:
     """What the reply box promises: it never takes a text that would silently fail."""
     if contact.opted_out_at:
-        return ReplyRoute(False, _("The family wants no texts (STOP). Please call."))
+        return ReplyRoute(False, _("The family opted out of texts (STOP). Call instead."))
     way = find_delivery_route(runtime, contact)
     if way.address is None:
-        closed = _("WhatsApp is closed (the family last wrote more than 24 hours ago), and there is no SMS.")
+        closed = _("WhatsApp is closed because the family last wrote more than 24 hours ago, and there is no SMS.")
         return ReplyRoute(
             False,
             closed,
             template=bool(find_delivery_route(runtime, contact, staff_conversation.WAITING_TEMPLATE).template),
         )
     if way.transport == "call":
-        return ReplyRoute(True, _("By a telephone call that reads it out, not at night."))
+        return ReplyRoute(True, _("Sent as a voice call in the daytime."))
     if not way.address.startswith("whatsapp:"):
         late = contact.channel == "whatsapp"
-        return ReplyRoute(True, _("WhatsApp is closed: your text goes by SMS.") if late else _("By SMS."))
+        return ReplyRoute(True, _("WhatsApp is closed, so your message is sent by SMS.") if late else _("Sent by SMS."))
     return ReplyRoute(
-        True, _("By WhatsApp, open until {time}; after that by SMS.", time=_format_window_end(runtime, contact))
+        True, _("Sent by WhatsApp until {time}, and then by SMS.", time=_format_window_end(runtime, contact))
     )
 
 

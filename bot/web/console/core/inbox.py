@@ -62,7 +62,7 @@ def _read_tab() -> str:
 
 
 def _get_tab_labels() -> dict[str, str]:
-    return {"open": _("Open"), "nobody": _("Nobody has it"), "mine": _("Mine"), "done": _("Done")}
+    return {"open": _("Open"), "nobody": _("Unassigned"), "mine": _("Assigned to me"), "done": _("Done")}
 
 
 def _list_rows() -> list[InboxRow]:
@@ -110,7 +110,7 @@ def open_link(secret: str) -> ResponseReturnValue:
         if opens and one_time_links.use(db, secret[:64], at):
             audit_log.record(db, current_user.by, "opened a link", f"case {case_id}", at)
             return redirect(url_for("console.case", case_id=case_id))
-    abort(404, _("This link was used before, or is too old. Look for the case by its number."))
+    abort(404, _("This link was used or has expired. Search for the case number."))
 
 
 @console.get("/search")

@@ -19,10 +19,10 @@ def menu() -> list[tuple[str, list[MenuLink]]]:
 def _build_groups() -> list[tuple[str, list[MenuLink]]]:
     return [
         (_("Families now"), _list_family_pages()),
-        (_("Messages to many"), _list_message_pages()),
+        (_("Messages"), _list_message_pages()),
         (_("Schools and attendance"), _list_school_pages()),
         (_("Partners and leaders"), _list_community_pages()),
-        (_("What we tell families"), _list_content_pages()),
+        (_("Content"), _list_content_pages()),
         (_("Oversight"), _list_oversight_pages()),
     ]
 
@@ -30,18 +30,18 @@ def _build_groups() -> list[tuple[str, list[MenuLink]]]:
 def _list_family_pages() -> list[MenuLink]:
     return [
         ("console.agents", _("Agents at school")),
-        ("console.inbox", _("Who needs a person")),
+        ("console.inbox", _("Inbox")),
         ("console.my_alerts", _("My alerts")),
         ("console.search", _("Find a case")),
         ("console.interpreters", _("Interpreters")),
-        ("console.on_call", _("Who is on call")),
+        ("console.on_call", _("On-call schedule")),
     ]
 
 
 def _list_message_pages() -> list[MenuLink]:
     return [
         ("console.announcements", _("Announcements")),
-        ("console.gatherings", _("Gatherings")),
+        ("console.gatherings", _("Meetings")),
         ("console.check_ins", _("Check-in texts")),
         ("console.phrases", _("Approved phrases")),
         ("console.recordings", _("Recordings")),
@@ -50,28 +50,28 @@ def _list_message_pages() -> list[MenuLink]:
 
 def _list_school_pages() -> list[MenuLink]:
     return [
-        ("console.schools", _("Schools today")),
+        ("console.schools", _("School status")),
         ("console.attendance", _("Attendance")),
-        ("console.needs", _("Needs")),
+        ("console.needs", _("Support needs")),
     ]
 
 
 def _list_community_pages() -> list[MenuLink]:
     return [
         ("console.directory", _("Directory")),
-        ("console.handouts", _("Sheets to hand out")),
+        ("console.handouts", _("Handouts")),
         ("console.leaders", _("Community leaders")),
-        ("console.load", _("Who carries how much")),
+        ("console.load", _("Workload")),
     ]
 
 
 def _list_content_pages() -> list[MenuLink]:
     return [
         ("console.digest", _("Weekly digest")),
-        ("console.register", _("All facts and sources")),
-        ("console.content", _("Content to check")),
+        ("console.register", _("Facts and sources")),
+        ("console.content", _("Content to review")),
         ("console.flows", _("Flows")),
-        ("console.review", _("Wrong topics")),
+        ("console.review", _("Topic corrections")),
     ]
 
 
@@ -79,13 +79,13 @@ def _list_oversight_pages() -> list[MenuLink]:
     return [
         ("console.figures", _("Figures")),
         ("console.consent", _("Proof of consent")),
-        ("console.family", _("One family's data")),
-        ("console.kept", _("What is kept, and until when")),
-        ("console.demanded_page", _("What could be demanded of us")),
-        ("console.audit", _("Who did what")),
-        ("console.well", _("Is all well?")),
-        ("console.people", _("Logins")),
-        ("console.account", _("My login")),
+        ("console.family", _("Family data")),
+        ("console.kept", _("Data retention")),
+        ("console.demanded_page", _("Disclosure inventory")),
+        ("console.audit", _("Audit log")),
+        ("console.well", _("System health")),
+        ("console.people", _("Accounts")),
+        ("console.account", _("My account")),
     ]
 
 

@@ -94,7 +94,7 @@ def _check_access() -> ResponseReturnValue | None:
     if not current_user.is_authenticated:
         return _redirect_to_login()
     if current_user.role not in roles:
-        abort(403, _("Your login does not open this page. An administrator can change that."))
+        abort(403, _("You don't have access to this page. Ask an administrator for access."))
     if current_user.must_set_up and request.endpoint not in ENDPOINTS_WITHOUT_TOTP:
         return redirect(url_for("console.factor_form"))
     _check_scope()

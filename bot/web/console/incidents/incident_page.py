@@ -139,12 +139,12 @@ def do_in_incident(incident_id: int) -> ResponseReturnValue:
     if word not in INCIDENT_ACTIONS:
         abort(400, _("There is no such action."))
     if word in ENDING_WORDS and not can_end(one, _is_participant(one)):
-        abort(403, _("Only who is in it, at the school or alerted says that it is over."))
+        abort(403, _("Only participants, staff at the school, and people who got the alert can end the incident."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
     language = choose_language(page_language(), get_runtime().library.district.protocol)
     pressed = IncidentAction(one.id, current_user.by, word, request.form.get("text", ""), language)
     if run_action(get_runtime(), pressed, cause) is None:
-        flash(_("Nothing was written down: it is over already, or the line was empty."))
+        flash(_("Nothing was saved because the incident ended or the note was empty."))
     return redirect(url_for("console.incident", incident_id=one.id))
 
 

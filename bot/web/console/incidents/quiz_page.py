@@ -31,11 +31,11 @@ def take_quiz() -> ResponseReturnValue:
     """How it went, with the reason for each answer; a question left open asks again."""
     protocol = get_runtime().library.district.protocol
     if protocol is None or not protocol.quiz:
-        abort(404, _("There is no protocol in the district file."))
+        abort(404, _("The district file has no protocol."))
     given = [request.form.get(f"q{number}", type=int) or 0 for number in range(1, len(protocol.quiz) + 1)]
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
     if not all(given):
-        page = {"given": None, "chosen": given, "once": once, "wrong": _("Please answer every question.")}
+        page = {"given": None, "chosen": given, "once": once, "wrong": _("Answer every question.")}
         return render_template("console/agents_quiz.html", **get_protocol_status(), **page), 400
     correct = _save_result(protocol, given, once)
     return render_template("console/agents_quiz.html", **get_protocol_status(), given=given, correct=correct, once="")

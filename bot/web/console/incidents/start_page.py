@@ -30,11 +30,11 @@ from bot.web.core.current_runtime import get_runtime
 
 MAX_ENDED_INCIDENTS = 30
 INCIDENT_ENDING_LABELS = {
-    "": N_("running"),
-    "ended": N_("over"),
-    "idle": N_("ended by itself"),
-    "mistake": N_("a mistake"),
-    "real": N_("cut short: it got real"),
+    "": N_("in progress"),
+    "ended": N_("ended"),
+    "idle": N_("ended automatically"),
+    "mistake": N_("false alarm"),
+    "real": N_("stopped for a real incident"),
 }
 
 
@@ -75,10 +75,10 @@ def get_protocol_status() -> dict[str, Any]:
 
 def _explain_not_live(protocol: IncidentProtocol | None) -> str:
     if protocol is None:
-        return _("There is no protocol in the district file.")
+        return _("The district file has no protocol.")
     if protocol.sample or protocol.review_by is None:
-        return _("It is a sample, not policy: counsel has not signed it.")
-    return _("Its review date is past, or its signature begins later.")
+        return _("This protocol is a sample, not district policy. Legal counsel hasn't signed it.")
+    return _("The review date has passed, or the signature starts later.")
 
 
 def _list_schools() -> dict[str, str]:
@@ -136,7 +136,7 @@ def begin_incident() -> ResponseReturnValue:
 def _read_school() -> str:
     school = request.values.get("school", "")
     if school not in get_runtime().library.district.schools:
-        abort(400, _("Choose a school of the list."))
+        abort(400, _("Choose a school from the list."))
     return school
 
 

@@ -37,7 +37,7 @@ def _get_approved_sheet(gathering_id: int, language: str) -> Meeting:
         or not found.sheet_approved_by
         or language not in answer_sheet.get_translation_status(get_runtime(), found)
     ):
-        abort(404, _("There is no such sheet."))
+        abort(404, _("This handout doesn't exist."))
     return found
 
 
@@ -67,11 +67,11 @@ def approve_sheet_wording(gathering_id: int, language: str) -> ResponseReturnVal
         language
     )
     if not reviewer:
-        return _render_page(found, language, _("Name the person who has reviewed it."), texts), 422
+        return _render_page(found, language, _("Enter the reviewer's name."), texts), 422
     review = TranslationReview(reviewer, current_user.by, now())
     try:
         answer_sheet.approve(get_runtime(), found, language, zip(english, texts, strict=False), review)
     except TranslationApprovalError as error:
         return _render_page(found, language, _(str(error)), texts), 422
-    flash(_("Approved. Families of this language read it on the public page."))
+    flash(_("Answers approved. Families who read this language see them on the public page."))
     return redirect(url_for("console.gathering_questions", gathering_id=found.id))

@@ -102,7 +102,7 @@ def approve_sheet(gathering_id: int) -> ResponseReturnValue:
             audit_log.record(db, current_user.by, "approved the answers", f"gathering {found.id}", now())
             approved = True
         else:
-            flash(_("Not approved: somebody besides its writer must, and it must be the text that was read."))
+            flash(_("Not approved. A person other than the writer must approve the text that you see."))
     if approved:
         answer_sheet.queue_translation(get_runtime(), get_meeting(found.id))
     return _redirect_to("gathering_questions", found)

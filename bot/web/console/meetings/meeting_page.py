@@ -33,24 +33,24 @@ STALE_REVISION = -1
 MEETING_TIME_FORMAT = "%Y-%m-%dT%H:%M"
 MEETING_STATE_LABELS = {
     "planned": N_("Planned"),
-    "ready": N_("Ready: the interpreters are there"),
+    "ready": N_("Ready: interpreters are booked"),
     "invited": N_("Invited"),
-    "over": N_("Over"),
+    "over": N_("Ended"),
     "canceled": N_("Canceled"),
 }
 INTERPRETER_KIND_LABELS = {"trained": N_("Trained interpreter"), "bilingual": N_("Bilingual colleague")}
 MEETING_ERROR_TEXTS = (
-    N_("Write a title, without words in braces."),
-    N_("Choose a host: an administrator who stands behind the gathering."),
-    N_("It begins at a time that is past: choose a later one."),
-    N_("It must end after it begins, on the same day."),
-    N_("Give the link of the online meeting, or say at which place it is."),
-    N_("Give a phone number for those who dial in: not every family has internet."),
-    N_("Write a link that begins with https://."),
-    N_("Write a phone number such as 217-555-0199."),
-    N_("Mark it ready first: then the interpreters are there."),
-    N_("Somebody has changed it just now, or it is over: look at it again."),
-    N_("Its gathering was changed or canceled since: draft the invitation anew."),
+    N_("Enter a title without words in braces."),
+    N_("Choose an administrator as the host."),
+    N_("The start is in the past. Choose a later time."),
+    N_("The end must be after the start, on the same day."),
+    N_("Enter the meeting link or the place."),
+    N_("Enter a dial-in number. Some families have no internet."),
+    N_("Enter a link that starts with https://."),
+    N_("Enter a phone number such as 217-555-0199."),
+    N_("Book the interpreters and mark the meeting as ready first."),
+    N_("This meeting just changed or has ended. Check it again."),
+    N_("The meeting was changed or canceled. Draft the invitation again."),
 )
 """What the rooms below say, for the catalogs; what holds a name stays in English."""
 
@@ -105,10 +105,10 @@ class MeetingForm:
         wrong = {}
         online = self.where != "place"
         if online and self.link and (not self.link.startswith("https://") or " " in self.link or "{" in self.link):
-            wrong["link"] = "Write a link that begins with https://."
+            wrong["link"] = "Enter a link that starts with https://."
         phone = parse_phone_number(self.dial_in) if online else ""
         if phone is None:
-            wrong["dial_in"] = "Write a phone number such as 217-555-0199."
+            wrong["dial_in"] = "Enter a phone number such as 217-555-0199."
         if wrong:
             raise MeetingPlanError(wrong)
         starts, ends = (_parse_moment(district, typed) for typed in (self.starts_at, self.ends_at))
@@ -135,7 +135,7 @@ def get_meeting(gathering_id: int) -> Meeting:
     """The gathering with this number, or the page that says there is none."""
     with get_runtime().database.read() as db:
         found = meetings.find(db, gathering_id)
-    return found or abort(404, _("There is no gathering {number}.", number=gathering_id))
+    return found or abort(404, _("There is no meeting {number}.", number=gathering_id))
 
 
 @console.get("/gatherings", endpoint="gatherings")
@@ -186,7 +186,7 @@ def _save_meeting(before: Meeting | None) -> ResponseReturnValue:
     except MeetingPlanError as wrong:
         return _render_form(typed, before, {field: _(sentence) for field, sentence in wrong.problems.items()}), 422
     if before and before.announcement_id and get_meeting(number).state == "planned":
-        flash(_("The old invitation leaves no more. Mark it ready and draft the invitation again."))
+        flash(_("The old invitation is stopped. Mark the meeting as ready, and draft the invitation again."))
     return redirect(url_for("console.gathering", gathering_id=number))
 
 
@@ -253,7 +253,7 @@ def invite_gathering(gathering_id: int) -> ResponseReturnValue:
         kept = planning.draft_invitation(get_runtime(), found, current_user.by)
     except (MeetingPlanError, InvalidAnnouncementError) as why:
         return _render_page(found, _(str(why))), 409
-    flash(_("This is the invitation. Have each language approved, then release it."))
+    flash(_("This is the invitation. Get each language approved, and then send it."))
     return redirect(url_for("console.announcement", announcement_id=kept.id))
 
 
@@ -263,7 +263,7 @@ def cancel_gathering(gathering_id: int) -> ResponseReturnValue:
     """It does not take place; everybody who said yes gets a text."""
     found = get_meeting(gathering_id)
     if request.form.get("sure") == "yes" and planning.cancel_meeting(get_runtime(), found, current_user.by):
-        flash(_("It is canceled. Everybody who said yes is told by text, and the invitation leaves no more."))
+        flash(_("Meeting canceled. We'll text everyone who said yes, and we won't send the invitation."))
     return _redirect_to_meeting(found)
 
 
@@ -274,7 +274,7 @@ def book_for_gathering(gathering_id: int) -> ResponseReturnValue:
     found = get_meeting(gathering_id)
     language, kind, name = (request.form.get(field, "").strip() for field in ("language", "kind", "name"))
     if not language or kind not in INTERPRETER_KIND_LABELS or not name or len(language) > 8:
-        return _render_page(found, _("Choose a language and a kind, and write who interprets.")), 422
+        return _render_page(found, _("Choose a language and a type, and enter the interpreter's name.")), 422
     interpreter = BookedInterpreter(0, language, cast(InterpreterKind, kind), name[:80], current_user.by)
     planning.book_interpreter(get_runtime(), found, interpreter)
     return _redirect_to_meeting(found)

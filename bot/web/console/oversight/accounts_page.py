@@ -77,7 +77,7 @@ def make_login() -> ResponseReturnValue:
         if not taken:
             _create_account(db, (name, kept), role, staff, current_user.name)
     if taken:
-        return _render_page(problem=_("There is a login with this name already.")), 409
+        return _render_page(problem=_("An account with this name already exists.")), 409
     return _render_page(given=(name, given))
 
 
@@ -124,15 +124,17 @@ def _render_page(problem: str = "", given: tuple[str, str] | None = None) -> str
 def find_account_problem(runtime: Runtime, name: str, role: str | None, staff: str | None) -> str:
     """What is wrong with this name, role and person of the district file; nothing: an empty text."""
     if not 0 < len(name) <= 64 or not name.isprintable():
-        return _("Write a name of at most 64 characters.")
+        return _("Enter a name of at most 64 characters.")
     if role is not None and role not in ACCOUNT_ROLES:
         return _("Choose one of these roles: {roles}.", roles=", ".join(ACCOUNT_ROLES))
     if staff is not None and staff not in runtime.library.district.staff:
-        return _("There is nobody with this id under 'staff' in the district file.")
+        return _("No person under 'staff' in the district file has this ID.")
     if staff != name in runtime.library.district.staff:  # the logs would name somebody else
-        return _("This name is somebody's id under 'staff' in the district file: choose that person, or another name.")
+        return _(
+            "This name is the ID of a person under 'staff' in the district file. Choose that person, or another name."
+        )
     if role == STAFF and staff is None:
-        return _("Say who of the district file this is: staff see the cases of their own roles and schools.")
+        return _("Choose the person in the district file. Staff see the cases for their own roles and schools.")
     return ""
 
 
@@ -148,9 +150,9 @@ def _get_other_account(db: Transaction) -> StaffAccount:
     number = request.form.get("id", "")
     found = staff_accounts.find_by_id(db, int(number)) if number.isdecimal() and len(number) < 10 else None
     if found is None:
-        abort(404, _("There is no such login."))
+        abort(404, _("This account doesn't exist."))
     if found.id == current_user.id:
-        abort(409, _("Change your own login on your own page, or ask another administrator."))
+        abort(409, _("To change your own account, use your account page or ask another administrator."))
     return found
 
 

@@ -25,11 +25,11 @@ from bot.web.core.current_runtime import get_runtime
 
 MAX_PHONE_INPUT_LENGTH = 40
 CONSENT_EVENT_LABELS = {
-    "stop": N_("Wants no messages (STOP)"),
-    "start": N_("Wants messages again (START)"),
-    "joined": N_("Agreed by text (JOIN)"),
-    "given": N_("Agreed, says the school's list"),
-    "denied": N_("Does not agree, says the school's list"),
+    "stop": N_("Opted out (STOP)"),
+    "start": N_("Opted in again (START)"),
+    "joined": N_("Consent by text (JOIN)"),
+    "given": N_("Consent in the roster"),
+    "denied": N_("No consent in the roster"),
 }
 """What each event means."""
 
@@ -71,7 +71,7 @@ def look_up_consent() -> ResponseReturnValue:
     """What is kept of a number.  It stands in no address and no log; only that somebody looked does."""
     here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
     if not number:
-        problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
+        problem = _("This isn't a phone number. Enter it with its area code, for example 217-555-0123.")
         return render_template("console/consent.html", proof=None, problem=problem), 422
     proof = load_consent_proof(here, number)
     about = f"family {proof.family.id}" if proof.family else "family"

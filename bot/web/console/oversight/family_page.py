@@ -103,7 +103,7 @@ def erase_family() -> ResponseReturnValue:
     try:
         erasure.erase_by_address(here, known.contact.address if known.contact else number, current_user.by)
     except RedisError:
-        problem = _("Nothing was erased: Redis is away. Please try again in a few minutes.")
+        problem = _("Nothing was erased because Redis isn't available. Try again in a few minutes.")
         return render_template("console/family.html", held=None, problem=problem), 503
     return render_template("console/family.html", held=None, problem="", done=True)
 
@@ -153,8 +153,8 @@ def _summarize_data(runtime: Runtime, known: FamilyLookup) -> DataSummary:
 
 def _render_not_found(number: str) -> ResponseReturnValue:
     if number:
-        return render_template("console/family.html", held=None, problem=_("Nothing is kept of this number.")), 404
-    problem = _("This is not a phone number. Write it with its area code, for example 217-555-0123.")
+        return render_template("console/family.html", held=None, problem=_("No data is stored for this number.")), 404
+    problem = _("This isn't a phone number. Enter it with its area code, for example 217-555-0123.")
     return render_template("console/family.html", held=None, problem=problem), 422
 
 

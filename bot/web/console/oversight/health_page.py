@@ -16,65 +16,70 @@ from bot.web.operations.metrics import get_snapshot
 ALARM_HISTORY_SIZE = 20
 ALARM_TEXTS = {
     "database_away": (
-        N_("The database does not answer"),
-        N_("Messages are refused, and Twilio sends them again. Look whether the database runs and its disk has room."),
+        N_("The database doesn't respond"),
+        N_("Puente rejects messages, and Twilio sends them again. Check that the database runs and has disk space."),
     ),
     "redis_away": (
-        N_("Redis does not answer"),
-        N_("Families get emergencies and a person only. Start Redis again; nothing is lost."),
+        N_("Redis doesn't respond"),
+        N_("Families get only emergency answers and a person. Restart Redis. No data is lost."),
     ),
-    "worker_missing": (N_("No worker runs"), N_("Alerts and messages do not leave. Start the worker process again.")),
+    "worker_missing": (N_("No worker is running"), N_("Alerts and messages aren't sent. Restart the worker process.")),
     "scheduler_missing": (
-        N_("The scheduler does not run"),
-        N_("Nothing that is late is found. Start the scheduler process again."),
+        N_("The scheduler isn't running"),
+        N_("Late messages aren't found. Restart the scheduler process."),
     ),
-    "web_missing": (N_("No web process was seen"), N_("Families may get no answer. Start the web process again.")),
+    "web_missing": (N_("No web process is running"), N_("Families might get no answer. Restart the web process.")),
     "messages_missed": (
-        N_("Messages reached Twilio but not us"),
+        N_("Messages reached Twilio but not Puente"),
         N_(
             "They were answered some minutes late."
             " Look at the certificate, the proxy and the number's webhook at Twilio."
         ),
     ),
-    "queue_urgent": (N_("Alerts wait in the queue"), N_("Look whether the workers run, and start one more.")),
-    "queue_default": (N_("Messages wait in the queue"), N_("Look whether the workers run, and start one more.")),
+    "queue_urgent": (N_("Alerts are waiting in the queue"), N_("Check that the workers run, and start one more.")),
+    "queue_default": (N_("Messages are waiting in the queue"), N_("Check that the workers run, and start one more.")),
     "queue_bulk": (
-        N_("Announcements wait in the queue"),
-        N_("A large announcement takes its time. If none is on its way, start one more worker."),
+        N_("Announcements are waiting in the queue"),
+        N_("A large announcement takes time. If none is being sent, start one more worker."),
     ),
     "twilio_failing": (
-        N_("Twilio does not take what we send"),
-        N_("Look at status.twilio.com and at your account (money, token). What was not taken is sent later by itself."),
+        N_("Twilio rejects our messages"),
+        N_("Check status.twilio.com and your account (balance, token). Puente sends rejected messages again later."),
     ),
-    "deliveries_late": (N_("Messages that are due do not leave"), N_("Look at the workers and at Twilio.")),
+    "deliveries_late": (N_("Due messages aren't being sent"), N_("Check the workers and Twilio.")),
     "unknown_outcomes": (
-        N_("It is not known whether messages were sent"),
-        N_("The program asks Twilio by itself. Look at status.twilio.com."),
+        N_("Unknown whether some messages were sent"),
+        N_("Puente asks Twilio automatically. Check status.twilio.com."),
     ),
-    "disk_full": (N_("The disk is nearly full"), N_("Make room before it is full: then nothing can be kept any more.")),
+    "disk_full": (
+        N_("The disk is nearly full"),
+        N_("Free up space. When the disk is full, Puente can't save anything."),
+    ),
     "unclaimed_escalate_now": (
-        N_("Nobody has taken an emergency"),
-        N_("Staff are alerted again every few minutes. Call who is on call."),
+        N_("An emergency is unassigned"),
+        N_("Puente alerts staff again every few minutes. Call the person on call."),
     ),
     "unclaimed_escalate_day": (
-        N_("Nobody has taken a request for a day"),
-        N_("Tell the office: it stands in the list."),
+        N_("A case has been unassigned for a day"),
+        N_("Inform the office. The case is in the inbox."),
     ),
     "opt_outs": (
-        N_("Many families stopped the messages"),
-        N_("Look at the last announcement: was something wrong with it?"),
+        N_("Many families opted out"),
+        N_("Check the last announcement for a problem."),
     ),
     "facts_expired": (
-        N_("Something is not said to families any more"),
-        N_("Its owner was told. The page of content to check says what it is."),
+        N_("Families no longer see some content"),
+        N_("Its owner was notified. See the Content to review page."),
     ),
     "logins_locked": (
-        N_("Several logins are locked"),
-        N_("Somebody tried wrong passwords. Ask these people; an administrator opens the logins."),
+        N_("Several accounts are locked"),
+        N_("Someone entered wrong passwords. Ask the account holders. An administrator can unlock the accounts."),
     ),
     "translation_failing": (
-        N_("The machine does not translate"),
-        N_("What is written stays in its own language, and the case is marked. Staff need an interpreter meanwhile."),
+        N_("Machine translation isn't working"),
+        N_(
+            "Messages stay in their own language, and their cases are flagged. Until it works, staff need an interpreter."
+        ),
     ),
 }
 """Of each alarm (`bot/alarms/rules`): what is wrong, and what to do first; docs/runbook.md says more."""
@@ -115,21 +120,21 @@ def _has_technical_contact(district: District) -> bool:
 def _build_figure_rows(figures: SystemSnapshot) -> list[tuple[str, str]]:
     """The plain figures, each with its words."""
     known, seen, at = figures.database, figures.redis, now()
-    rows: list[tuple[str, str]] = [(N_("Free part of the disk"), f"{figures.free_disk_ratio:.0%}")]
+    rows: list[tuple[str, str]] = [(N_("Free disk space"), f"{figures.free_disk_ratio:.0%}")]
     if seen:
         waiting = ", ".join(f"{name} {many}" for name, many in seen.waiting_job_counts.items())
-        rows += [(N_("Workers"), str(len(seen.worker_heartbeats))), (N_("Jobs that wait"), waiting)]
-        rows += [(N_("Jobs that failed within three days"), str(sum(seen.failed_job_counts.values())))]
+        rows += [(N_("Workers"), str(len(seen.worker_heartbeats))), (N_("Waiting jobs"), waiting)]
+        rows += [(N_("Failed jobs in three days"), str(sum(seen.failed_job_counts.values())))]
     if known:
         late = int((at - known.oldest_due_at).total_seconds()) if known.oldest_due_at else 0
         rows += [
-            (N_("How late the latest message is"), f"{late} s"),
+            (N_("Delay of the latest message"), f"{late} s"),
             (
-                N_("Sends of the last 15 minutes that Twilio took, and did not take"),
+                N_("Messages that Twilio accepted and rejected in the last 15 minutes"),
                 f"{known.accepted_send_count}, {known.refused_send_count}",
             ),
-            (N_("Sends of which nobody knows the outcome yet"), str(known.unknown_send_count)),
-            (N_("Recipients of announcements who still wait"), str(_count_waiting(known.active_recipient_counts))),
+            (N_("Messages with an unknown result"), str(known.unknown_send_count)),
+            (N_("Announcement recipients who are waiting"), str(_count_waiting(known.active_recipient_counts))),
         ]
     return rows
 

@@ -23,7 +23,7 @@ REPORT_PERIOD_DAYS = (7, 30, 90)
 SEVERITY_LABELS = {
     "escalate_now": N_("Emergency"),
     "escalate_day": N_("Today"),
-    "follow_up": N_("Soon"),
+    "follow_up": N_("Follow-up"),
     "info": N_("For information"),
 }
 NO_SCHOOL_ROW = "none"
@@ -63,7 +63,7 @@ def figures_page() -> str:
     district = here.library.district
     tables = [
         build_count_table(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
-        build_count_table(_("Nobody has taken them now"), district, unclaimed),
+        build_count_table(_("Unassigned now"), district, unclaimed),
     ]
     shown = {"days": days, "periods": REPORT_PERIOD_DAYS, "medians": calculate_medians(timed), "tables": tables}
     return render_template("console/figures.html", **shown, least=MIN_SHOWN_COUNT, total=TOTAL)
@@ -99,7 +99,7 @@ def format_duration(span: timedelta) -> str:
 def build_count_table(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> CaseCountTable:
     """The table of these cases, each a (school, severity)."""
     rows = {name: school.name for name, school in district.schools.items()}
-    rows[NO_SCHOOL_ROW] = _("No school named")
+    rows[NO_SCHOOL_ROW] = _("No school given")
     columns = {name: _(words) for name, words in SEVERITY_LABELS.items()}
     counts = Counter((school if school in district.schools else NO_SCHOOL_ROW, severity) for school, severity in places)
     cells = small_cell_suppression.suppress_table(

@@ -44,13 +44,13 @@ REASON_LABELS = {
 }
 NEED_LABELS = {
     "bus": N_("A bus or a ride"),
-    "together": N_("Somebody to walk with"),
+    "together": N_("A person to walk with"),
     "call": N_("A call with someone at school"),
     "home": N_("School work for home"),
     "other": N_("Something else"),
 }
 TOTAL_LABELS = {TOTAL: N_("All")}
-NEED_STATE_LABELS = {"done": N_("Done when the week ended"), "open": N_("Still open then")}
+NEED_STATE_LABELS = {"done": N_("Done by the end of the week"), "open": N_("Open at the end of the week")}
 CHART_WIDTH, BAR_HEIGHT, CHART_LABEL_WIDTH, CHART_COUNT_WIDTH = 440, 36, 160, 60
 """The chart's sizes: its width, a bar's height with its gap, what stands before and behind the bars."""
 
@@ -90,7 +90,7 @@ def attendance_page() -> str:
         "chart_width": CHART_WIDTH,
         "label": CHART_LABEL_WIDTH,
         "tables": get_table_captions(),
-        "need_tables": {SCHOOL_TABLE: _("What would help, by school"), STATE_TABLE: _("What became of it")},
+        "need_tables": {SCHOOL_TABLE: _("What would help, by school"), STATE_TABLE: _("Status")},
         "limits": explain_limits,
     }
     page["target"] = runtime.library.district.attendance.reason_target
@@ -113,7 +113,7 @@ def get_table_captions() -> dict[str, str]:
 def get_row_labels(runtime: Runtime) -> dict[str, dict[str, str]]:
     """The rows of both tables, in words."""
     district = runtime.library.district
-    schools = {one: district.schools[one].name for one in district.schools} | {UNKNOWN_ROW: _("No school named")}
+    schools = {one: district.schools[one].name for one in district.schools} | {UNKNOWN_ROW: _("No school given")}
     languages = {one: language_name(one) for one in district.languages} | {UNKNOWN_ROW: _("Another language")}
     return {SCHOOL_TABLE: schools, LANGUAGE_TABLE: languages}
 

@@ -19,15 +19,15 @@ INTERPRETER_RIGHT_FACT_ID = "free_interpreter"
 NEED_OUTCOME_LABELS = {
     "arranged": N_("Arranged"),
     "referred": N_("Referred to a partner"),
-    "not possible": N_("Not possible, and the family knows"),
-    "not needed": N_("Not needed any more"),
+    "not possible": N_("Not possible (the family knows)"),
+    "not needed": N_("No longer needed"),
 }
 VISIT_STATE_LABELS = {
-    "asked": N_("The family is asked: nobody goes yet"),
+    "asked": N_("We asked the family. Don't visit yet"),
     "approved": N_("The family says yes"),
     "refused": N_("The family says no"),
     "elsewhere": N_("The family wants to meet somewhere else"),
-    "stopped": N_("Stopped: nobody goes"),
+    "stopped": N_("Canceled: don't visit"),
 }
 
 

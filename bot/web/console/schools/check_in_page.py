@@ -25,14 +25,14 @@ EVENT_VERIFIER_ROLES = frozenset({"safety_lead", "principal"})
 """Whose word it is that something happened at a school (`on_call` roles); leads may too."""
 EVENT_LIST_PERIOD, MAX_EVENT_AGE = timedelta(days=60), timedelta(days=14)
 CHECK_IN_OUTCOME_LABELS = {
-    "asked": N_("A text is on its way, or leaves in the morning"),
-    "today": N_("Had such a text today"),
-    "unknown": N_("Not known here: please call"),
-    "stopped": N_("Wants no texts (STOP): please call"),
-    "no consent": N_("Has not agreed to texts: please call"),
-    "held": N_("A school of the family is held after a verified event"),
-    "bad number": N_("The number gets no texts: ask for the right one"),
-    "unreadable": N_("Lines without a telephone number"),
+    "asked": N_("Text sent, or scheduled for the morning"),
+    "today": N_("Already got a check-in text today"),
+    "unknown": N_("Unknown number. Call instead"),
+    "stopped": N_("Opted out (STOP). Call instead"),
+    "no consent": N_("No consent. Call instead"),
+    "held": N_("The family's school is paused after a verified event"),
+    "bad number": N_("The number can't get texts. Ask for the right one"),
+    "unreadable": N_("Lines without a phone number"),
 }
 
 
@@ -72,17 +72,17 @@ def send_check_ins() -> ResponseReturnValue:
     """Ask the families of these numbers; the answer is counts, and the list is gone."""
     school, here = _read_school(), get_runtime()
     if school not in _list_own_schools():
-        abort(403, _("You work at another school: its office sends this."))
+        abort(403, _("You work at another school. The office of this school must send the texts."))
     file = request.files.get("file")
     pasted = file.read().decode("utf-8", "replace") if file and file.filename else request.form.get("phones", "")
     try:
         counts = check_ins.plan_texts(here, school, check_ins.parse_list(pasted), current_user.by)
     except TooManyNumbersError:
-        flash(_("A list holds up to {count} numbers: send it in parts.", count=MAX_LISTED_NUMBERS))
+        flash(_("A list can have up to {count} numbers. Send it in parts.", count=MAX_LISTED_NUMBERS))
     except SchoolOnHoldError as refused:
         flash(
             _(
-                "After a verified event no such text leaves. Possible again on {day}.",
+                "Check-in texts are paused after a verified event. They resume on {day}.",
                 day=full_day(refused.allowed_from),
             )
         )
@@ -102,12 +102,12 @@ def verify_event() -> ResponseReturnValue:
     except ValueError:
         abort(400, _("Choose the day of the event."))
     if not today - MAX_EVENT_AGE <= day <= today:
-        abort(400, _("Choose a day of the last two weeks."))
+        abort(400, _("Choose a day in the last two weeks."))
     if not _can_verify(school):
-        abort(403, _("Only the safety lead or a principal says that an event is verified."))
+        abort(403, _("Only the safety lead or a principal can verify an event."))
     with here.database.write() as db:
         new = verified_events.add(db, school, day, current_user.by, at)
-    flash(_("It is noted. Texts about truancy wait.") if new else _("It was noted before."))
+    flash(_("Event verified. Truancy texts are paused.") if new else _("This event was already verified."))
     launch.pause_held_announcements(here, current_user.by)
     return redirect(url_for("console.check_ins"))
 
@@ -121,9 +121,9 @@ def withdraw_event(event_id: int) -> ResponseReturnValue:
         events = verified_events.list_since(db, here.library.district.to_local_time(at).date() - EVENT_LIST_PERIOD)
         found = next((one for one in events if one.id == event_id), None)
         if found is None:
-            abort(404, _("There is no such event."))
+            abort(404, _("This event doesn't exist."))
         if not _can_verify(found.school):
-            abort(403, _("Only the safety lead or a principal says that an event is verified."))
+            abort(403, _("Only the safety lead or a principal can verify an event."))
         verified_events.withdraw(db, event_id, current_user.by, at)
     return redirect(url_for("console.check_ins"))
 

@@ -39,7 +39,7 @@ def needs_page() -> str:
     with runtime.database.read() as db:
         found = [one for one in support_needs.list_open(db) if _can_see_need(db, one)]
     mine = [one for one in found if one.owner == current_user.by]
-    lists = {_("Mine"): mine, _("Of others"): [one for one in found if one not in mine]}
+    lists = {_("Assigned to me"): mine, _("Assigned to others"): [one for one in found if one not in mine]}
     return render_template("console/needs.html", lists=lists, **_get_page_labels(runtime))
 
 
@@ -72,11 +72,11 @@ def close_need(need_id: int) -> ResponseReturnValue:
     with here.database.write() as db:
         need = support_needs.find(db, need_id)
         if need is None or not _can_see_need(db, need):
-            abort(404, _("There is no such need."))
+            abort(404, _("This support need doesn't exist."))
         if _has_status_or_id_number(words):
             flash(get_status_refusal())
         elif not support_needs.close(db, need, (outcome, words), current_user.by, now()):
-            flash(_("Somebody has said so before."))
+            flash(_("Another person already marked it."))
     back = url_for("console.case", case_id=need.case_id) if request.form.get("back") == "case" else None
     return redirect(back or url_for("console.needs"))
 
@@ -88,7 +88,7 @@ def _has_status_or_id_number(text: str) -> bool:
 
 def get_status_refusal() -> str:
     """Why a text was refused."""
-    return _("Not kept: please write nothing about immigration papers, nationality or ID numbers.")
+    return _("Not saved. Don't write about immigration papers, nationality, or ID numbers.")
 
 
 @console.post("/cases/<int:case_id>/call")
@@ -100,7 +100,7 @@ def note_call(case_id: int) -> ResponseReturnValue:
     kind = next((one for one in SUPPORT_NEED_KINDS if one == form.get("need")), None)
     words, note = (form.get(name, "").strip()[:MAX_NEED_TEXT_LENGTH] for name in ("words", "note"))
     if reason not in ABSENCE_REASONS or interpreter not in ("yes", "no"):
-        abort(400, _("Choose the reason, and whether an interpreter was used."))
+        abort(400, _("Choose the reason and whether you used an interpreter."))
     if _has_status_or_id_number(words) or _has_status_or_id_number(note):
         flash(get_status_refusal())
         return redirect(url_for("console.case", case_id=case_id))
@@ -124,7 +124,7 @@ def note_call(case_id: int) -> ResponseReturnValue:
             )
             case_messages.add(db, new, at)
         audit_log.record(db, current_user.by, "noted a call", f"case {case_id}", at, f"interpreter: {interpreter}")
-    flash(_("The call is noted."))
+    flash(_("Call saved."))
     return redirect(url_for("console.case", case_id=case_id))
 
 

@@ -43,19 +43,19 @@ STATUS_HISTORY_SIZE = 30
 STATUS_HOUR_CHOICES = (1, 2, 3, 4)
 STATUS_KIND_LABELS = {
     "no_agents": N_("No agents were there"),
-    "checking": N_("Somebody is checking"),
+    "checking": N_("A staff member is checking"),
     "normal_day": N_("A normal school day"),
 }
 AGENT_TEMPLATE_LABELS = {AGENTS_WERE_HERE: N_("“Agents were at the school”"), AGENTS_HAVE_LEFT: N_("“They have left”")}
 SCHOOL_ERROR_TEXTS = (
-    N_("There is no such school."),
-    N_("Choose what was found."),
-    N_("Say when it was checked: within the last hour. What is older, check again."),
-    N_("Say for how long it counts: four hours at most."),
-    N_("The front office has agents on record there now. End that first, or say somebody is checking."),
-    N_("Nobody or too few people have approved it yet."),
-    N_("It was approved too long ago: look at the words again, and give it a later time."),
-    N_("It does not fit one message in every language."),
+    N_("This school doesn't exist."),
+    N_("Choose a status."),
+    N_("Enter a time in the last hour. If it was longer ago, check again."),
+    N_("Choose how long the status is valid, up to four hours."),
+    N_("The front office has an active incident at this school. End it first, or post “A staff member is checking”."),
+    N_("More approvals are needed."),
+    N_("The approval has expired. Check the text again, and choose a later end."),
+    N_("The text is too long for one message in at least one language."),
 )
 """What the rooms below say, for the catalogs."""
 
@@ -141,7 +141,7 @@ def _render_sample(school: str, kind: str, at: datetime) -> str:
 
 
 def _require_school(school: str) -> str:
-    return school if school in get_runtime().library.district.schools else abort(404, _("There is no such school."))
+    return school if school in get_runtime().library.district.schools else abort(404, _("This school doesn't exist."))
 
 
 def _can_set_status(school: str) -> bool:
@@ -162,7 +162,7 @@ def say_status() -> ResponseReturnValue:
     """Say how a school is: families who ask read it from now on."""
     school = _require_school(request.form.get("school", ""))
     if not _can_set_status(school):
-        abort(403, _("Only the people of the safety lead say how a school is."))
+        abort(403, _("Only the safety lead's team can post a school status."))
     hours = request.form.get("hours", 0, type=int)
     kind, once = request.form.get("kind", ""), request.form.get("once", "")[:32] or secrets.token_hex(8)
     try:
@@ -171,7 +171,7 @@ def say_status() -> ResponseReturnValue:
             school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}"
         )
         set_status(get_runtime(), wish)
-        flash(_("Families who ask read it from now on. Those who had reported a rumor are told what was found."))
+        flash(_("Status posted. Families who reported a rumor get it too."))
     except SchoolStatusError as error:
         flash(_(str(error)))
     return redirect(url_for("console.school", school=school))
@@ -197,11 +197,11 @@ def withdraw_status() -> ResponseReturnValue:
     with get_runtime().database.read() as db:
         found = school_statuses.find(db, read_form_row_id())
     if found is None:
-        abort(404, _("Nothing is said about this school now."))
+        abort(404, _("This school has no status."))
     if not _can_set_status(found.school):
-        abort(403, _("Only the people of the safety lead say how a school is."))
+        abort(403, _("Only the safety lead's team can post a school status."))
     done = withdraw_school_status(get_runtime(), found.id, current_user.by)
-    flash(_("Taken back. Those who were told hear so.") if done else _("Nothing is said about this school now."))
+    flash(_("Status withdrawn. Families who saw it get a correction.") if done else _("This school has no status."))
     return redirect(url_for("console.school", school=found.school))
 
 
@@ -210,7 +210,7 @@ def withdraw_status() -> ResponseReturnValue:
 def make_ready() -> ResponseReturnValue:
     """Write the pair for every school that lacks it."""
     made = templates.create_missing(get_runtime(), current_user.by)
-    flash(_("New drafts: {count}. Each language needs a person's approval, and each draft its approvals.", count=made))
+    flash(_("New drafts: {count}. Get each language and each draft approved.", count=made))
     return redirect(url_for("console.schools"))
 
 
@@ -231,7 +231,7 @@ def confirm_ready() -> ResponseReturnValue:
 @console.post("/schools/ready/drop")
 @allow_roles(STAFF)
 def drop_ready() -> ResponseReturnValue:
-    """The proposal is taken back."""
+    """Proposal withdrawn."""
     return _run_release_step("drop")
 
 
@@ -240,9 +240,9 @@ def _run_release_step(step: str) -> ResponseReturnValue:
     with runtime.database.read() as db:
         one = announcements_templates.find(db, read_form_row_id())
     if one is None:
-        abort(404, _("There is no such ready-made announcement."))
+        abort(404, _("This announcement template doesn't exist."))
     if not _can_release(one.school):
-        abort(403, _("Only approvers, the safety lead and the principal release it."))
+        abort(403, _("Only approvers, the safety lead, and the principal can send this template."))
     try:
         flash(_apply_release_step(step, one))
     except ReleaseError as error:
@@ -255,16 +255,16 @@ def _apply_release_step(step: str, announcement_template: AnnouncementTemplate) 
     here, by = get_runtime(), current_user.by
     if step == "drop":
         return (
-            _("The proposal is taken back.")
+            _("Proposal withdrawn.")
             if templates.drop_proposal(here, announcement_template.id, by)
-            else _("There was no proposal.")
+            else _("There is no proposal.")
         )
     if step == "propose":
         templates.propose_release(here, announcement_template.id, by)
-        return _("Proposed. It leaves when a second person confirms it within 30 minutes; they get a text now.")
+        return _("Proposed. A second person must confirm within 30 minutes. We are texting them now.")
     sent = templates.confirm_release(here, announcement_template.id, by)
     with here.database.read() as db:
         said = school_statuses.find_current_by_school(db, now()).get(announcement_template.school)
     if said and announcement_template.what == AGENTS_WERE_HERE:
         withdraw_school_status(here, said.id, by)
-    return _("It leaves now, as announcement {number}.", number=sent.id)
+    return _("Sending now as announcement {number}.", number=sent.id)
