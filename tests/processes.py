@@ -1,6 +1,8 @@
 """Which processes a run of the tests has started, also those that their parent has left."""
 
 import os
+import signal
+from contextlib import suppress
 from uuid import uuid4
 
 import psutil
@@ -11,17 +13,26 @@ GRACE_SECONDS = 5
 
 
 def mark_own_processes() -> None:
-    """What this process starts from now on can be told from what another run starts."""
+    """What this process starts from now on can be told from what another run starts.
+
+    SIGTERM (of `timeout`, of a CI) becomes Ctrl-C: otherwise pytest ends at once and leaves its servers running.
+    """
     os.environ[MARK] = uuid4().hex
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def end_leftover_processes() -> list[str]:
-    """Kill what still runs of this run, after a moment to end by itself: the command lines."""
-    found = [process for process in psutil.process_iter() if _is_marked(process)]
-    _gone, left = psutil.wait_procs(found, timeout=GRACE_SECONDS)
-    told = [f"{process.pid} {_describe(process)}" for process in left]
-    for process in left:
-        process.kill()
+    """Kill what still runs of this run, after a moment to end by itself: the command lines.
+
+    Looks again until nothing is found: a process that was ending may have started another one.
+    """
+    told: list[str] = []
+    while found := [process for process in psutil.process_iter() if _is_marked(process)]:
+        _gone, left = psutil.wait_procs(found, timeout=GRACE_SECONDS)
+        for process in left:
+            told.append(f"{process.pid} {_describe(process)}")
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
     return told
 
 
