@@ -1,5 +1,6 @@
 """What the tests stand on: a real Valkey, a real database, the app, and Twilio's stand-in over HTTP."""
 
+import gc
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,12 @@ from bot.content.library import Library, load_library
 from bot.dev_server.redis_server import run_embedded_server
 from bot.runtime import Runtime, open_runtime
 from bot.web.app import create_app
-from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate
+from tests.databases import ON_POSTGRESQL, cluster, create, empty, fill_template, migrate, quicken
+from tests.processes import end_leftover_processes, mark_own_processes
+from tests.scratch import make_memory_folder, remove_memory_folder
 from tests.stand_in import TwilioStandIn, sign
 from tests.stand_in.inbound import read_twiml
+from tests.stand_in.server import Server
 from tests.twiml.checking import check
 
 PUBLIC = "https://puente.test"
@@ -32,6 +36,28 @@ REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "b
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is fails no test
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests write lies in memory; a worker of xdist has both from the process that started it."""
+    if not hasattr(config, "workerinput"):
+        mark_own_processes()
+        make_memory_folder(config)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """Fail the run when a process is left that a test started, and end that process."""
+    yield
+    if not hasattr(session.config, "workerinput") and (left := end_leftover_processes()):
+        session.config.get_terminal_writer().line("\nTests left these processes behind:\n" + "\n".join(left), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The folder in memory goes with the run."""
+    remove_memory_folder(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -60,7 +86,9 @@ def clock(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def library() -> Library:
-    return load_library(settings.ROOT, settings.ROOT / "district.yaml")
+    loaded = load_library(settings.ROOT, settings.ROOT / "district.yaml")
+    gc.freeze()  # it stays to the end: no collection looks through it again
+    return loaded
 
 
 @pytest.fixture(scope="session")
@@ -77,9 +105,16 @@ def clean_redis(redis_url: str) -> Iterator[Redis]:
     client.close()
 
 
+@pytest.fixture(scope="session")
+def twilio_server() -> Iterator[Server]:
+    """The port of Twilio's stand-in, for all tests: to stop one takes longer than many tests."""
+    with TwilioStandIn() as first:
+        yield first.server
+
+
 @pytest.fixture
-def twilio() -> Iterator[TwilioStandIn]:
-    with TwilioStandIn() as stand_in:
+def twilio(twilio_server: Server) -> Iterator[TwilioStandIn]:
+    with TwilioStandIn(server=twilio_server) as stand_in:
         yield stand_in
 
 
@@ -138,6 +173,7 @@ def services(
         translator="off",
     )
     opened = open_runtime(given, library)
+    quicken(opened.database.engine)
     yield opened
     opened.database.engine.dispose()
 

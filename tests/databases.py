@@ -12,15 +12,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, event, inspect
+from sqlalchemy.util import LRUCache
 
 from bot.base import settings
 from bot.base.database import Database
+from tests.scratch import MEMORY
 
 ON_POSTGRESQL = os.environ.get("PUENTE_TEST_DATABASE") == "postgresql"
 """Whether this run's tests stand on PostgreSQL."""
@@ -30,6 +33,27 @@ QUICK = (
     *("autovacuum=off", "max_connections=200"),
 )
 """Nothing here outlives the run, so that nothing needs to reach the disk."""
+
+
+COMPILED: LRUCache[Any, Any] = LRUCache(5_000)
+FIRST: list[Engine] = []
+
+
+def quicken(engine: Engine) -> None:
+    """Compile a statement once for all tests of this process, not once for each; SQLite waits for no disk.
+
+    The dialect is a part of the key under which SQLAlchemy keeps a compiled statement, so that it is shared as well.
+    """
+    if not FIRST:
+        engine.connect().close()  # this completes the dialect
+        FIRST.append(engine)
+    engine.dialect, engine._compiled_cache = FIRST[0].dialect, COMPILED
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _skip_sync)
+
+
+def _skip_sync(connection: Any, _record: object) -> None:
+    connection.execute("PRAGMA synchronous=OFF")
 
 
 def skip_or_fail(reason: str) -> None:
@@ -86,7 +110,7 @@ def cluster() -> Iterator[str]:
     """The address of a PostgreSQL that runs as long as this context, without a database's name at its end."""
     initdb, postgres = program("initdb"), program("postgres")
     port = free_port()
-    folder = Path(tempfile.mkdtemp(prefix="puente-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="puente-pg-", dir=MEMORY))
     folder.chmod(0o777)
     data = str(folder / "data")
     made = [initdb, "-D", data, "-A", "trust", "-U", "puente", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync"]

@@ -3,6 +3,7 @@
 import ast
 import importlib
 import re
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -73,6 +74,7 @@ def package_of(module: str) -> str:
     return module if is_package else module.rpartition(".")[0] or module
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """What a file imports: modules of `bot` by their dotted names, and the top-level names of other packages."""
     found = set()

@@ -9,6 +9,7 @@ import re
 import ssl
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import cache
 
 import googletrans
@@ -33,6 +34,12 @@ STATUS_PATTERN = re.compile(r'status code "(\d+)"')
 def _load_certificates() -> ssl.SSLContext:
     """Load the certificates once, because loading takes longer than a translation."""
     return httpx.create_ssl_context()
+
+
+@cache
+def _build_translator() -> googletrans.Translator:
+    """A translator to copy: to make one reads the certificates again, for a client that is never used."""
+    return googletrans.Translator(raise_exception=True)
 
 
 class _RebasedTransport(httpx.AsyncHTTPTransport):
@@ -89,7 +96,7 @@ class GoogleTranslator:
         return [TranslationError("time-out") if task in late_tasks else task.result() for task in tasks]
 
     def _create_client(self) -> googletrans.Translator:
-        client = googletrans.Translator(raise_exception=True)
+        client = copy(_build_translator())
         transport = _RebasedTransport(self._base) if self._base else None
         client.client = httpx.AsyncClient(
             verify=_load_certificates(),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from bot.announcements import delivery_results, launch
@@ -32,8 +33,8 @@ WAYS = ("whatsapp", "sms", "voice")
 
 
 @pytest.fixture
-def served(district: District) -> Iterator[District]:
-    with app_of(district.services, district.twilio):
+def served(district: District, client: FlaskClient) -> Iterator[District]:
+    with app_of(client.application, district.twilio):
         yield district
 
 

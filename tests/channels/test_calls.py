@@ -20,7 +20,7 @@ LINE = "+12175550100"
 
 @pytest.fixture
 def pager(family: Family, twilio: TwilioStandIn) -> Iterator[Pager]:
-    with app_of(family.services, twilio):
+    with app_of(family.client.application, twilio):
         yield emergency(family, twilio)
 
 

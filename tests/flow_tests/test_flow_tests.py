@@ -54,6 +54,12 @@ def test_a_word_that_transcripts_do_not_know_is_an_error(tmp_path: Path) -> None
     assert told.exit_code == 1 and "one of 'family', 'start'" in told.output
 
 
+@pytest.fixture
+def loaded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command finds its files read already: that takes longer than the conversation."""
+    monkeypatch.setattr("bot.cli.main._load_library", lambda: library)
+
+
 def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
     """What `bot test` says of a conversation with an ID number, with this line or expectation added."""
     (tmp_path / "one.yaml").write_text(
@@ -65,6 +71,7 @@ def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
     return "" if told.exit_code == 0 else told.stdout
 
 
+@pytest.mark.usefixtures("loaded")
 @pytest.mark.parametrize(
     ("expect", "said"),
     [
@@ -81,6 +88,7 @@ def test_what_is_kept_can_be_expected(tmp_path: Path, expect: str, said: str) ->
     assert said in told and bool(said) == bool(told)
 
 
+@pytest.mark.usefixtures("loaded")
 def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
     right = "      - staff: family_liaison\n        contains: 'Language: English'\n"
     assert told_of(tmp_path, line=right) == ""

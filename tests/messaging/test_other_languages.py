@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 
 from bot.base.database import now
 from bot.base.language_names import get_english_name, get_own_name
@@ -12,7 +13,6 @@ from bot.content import other_languages
 from bot.messaging import catalog_drafts
 from bot.runtime import Runtime, open_runtime
 from bot.store.families import catalog_drafts as families_catalog_drafts
-from bot.web.app import create_app
 from tests.conftest import Family
 from tests.stand_in.google import GoogleStandIn
 
@@ -41,8 +41,8 @@ def translating(services: Runtime, google: GoogleStandIn) -> Runtime:
 
 
 @pytest.fixture
-def family(translating: Runtime) -> Family:
-    return Family(translating, create_app(runtime=translating).test_client(), "whatsapp:+12175550133")
+def family(translating: Runtime, serve: Callable[[Runtime], Flask]) -> Family:
+    return Family(translating, serve(translating).test_client(), "whatsapp:+12175550133")
 
 
 def draft_all(services: Runtime, language: str = "sw", most: int = 40) -> int:

@@ -7,6 +7,7 @@ import pytest
 from bot.monitoring.doctor import Finding, twilio_checks
 from bot.runtime import Runtime
 from tests.conftest import PUBLIC
+from tests.databases import free_port
 from tests.stand_in import TwilioStandIn
 
 NUMBER, SERVICE = "+12175550100", "MG" + "a" * 32
@@ -113,7 +114,7 @@ def test_a_trial_account_reaches_nobody(services: Runtime, twilio: TwilioStandIn
     assert "upgrade" in wrong(services)["Twilio"].remedy
 
 
-def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Runtime, twilio: TwilioStandIn) -> None:
-    twilio.close()
-    found = wrong(services)["Twilio"]
+def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Runtime) -> None:
+    nowhere = services.settings.model_copy(update={"twilio_api_base": f"http://127.0.0.1:{free_port()}"})
+    found = wrong(replace(services, settings=nowhere))["Twilio"]
     assert "does not answer" in found.observation and "firewall" in found.remedy and "TOKEN" not in found.remedy

@@ -18,7 +18,6 @@ from bot.store import audit_log
 from bot.store.community import community_leaders
 from bot.store.community.community_leaders import CommunityLeader
 from bot.store.lifecycle import subject_access_export
-from bot.web.app import create_app
 from bot.web.console.oversight.retention_page import RETENTION_RULE_TEXTS
 from tests.conftest import Family
 from tests.privacy.test_erasure import fill, tables_of_a_family
@@ -41,8 +40,8 @@ def told(family: Family, new_family: Callable[[str], Family]) -> Family:
 
 
 @pytest.fixture
-def office(services: Runtime) -> FlaskClient:
-    return member(services, create_app(runtime=services), "records_officer", "ana_ruiz")
+def office(services: Runtime, client: FlaskClient) -> FlaskClient:
+    return member(services, client.application, "records_officer", "ana_ruiz")
 
 
 def send(client: FlaskClient, path: str, **form: str) -> object:

@@ -283,8 +283,11 @@ def changed(root: Path, file: str, old: str, new: str) -> Callable[[], Library]:
     return lambda: load_library(root, ROOT / "district.yaml")
 
 
-@pytest.mark.parametrize("brace", ["{office_phone", "office_phone}", "{0}", "{}", "{office_phone!r:>999999999}",
-                                   "{office_phone.__class__}"])  # fmt: skip
+OFTEN = ("{office_phone", "{office_phone!r:>999999999}")
+RARELY = ("office_phone}", "{0}", "{}", "{office_phone.__class__}")
+
+
+@pytest.mark.parametrize("brace", [*OFTEN, *(pytest.param(brace, marks=pytest.mark.long) for brace in RARELY)])
 def test_a_brace_that_a_translation_lost_breaks_no_message(services: Runtime, tmp_path: Path, brace: str) -> None:
     """The English is said where a sentence cannot be filled in: an answer, not an error; `bot check` names it."""
     library = changed(tmp_path / "root", "messages/es.po", "{office_phone}", brace)()

@@ -48,6 +48,10 @@ class Server(ThreadingHTTPServer):
         """Stop listening and cut what is open."""
         self.shutdown()
         self.server_close()
+        self.cut()
+
+    def cut(self) -> None:
+        """Cut what is open, and go on listening."""
         for connection in list(self._open):
             with contextlib.suppress(OSError):  # it may be gone already
                 connection.shutdown(socket.SHUT_RDWR)
@@ -77,17 +81,18 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: `requests` has it all."""
 
     def _serve(self, method: str) -> None:
+        api = self.server.api  # it stays this one's, whoever takes its place meanwhile
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         if parts.path.startswith("/_control/"):
-            return self._send(*control.answer(self.server.api.ledger, parts.path, raw))
-        file = self.server.api.ledger.media.answer(method, parts.path, self.headers.get("Authorization", ""))
+            return self._send(*control.answer(api.ledger, parts.path, raw))
+        file = api.ledger.media.answer(method, parts.path, self.headers.get("Authorization", ""))
         if file is not None:
             return self._send_raw(*file)
         started = time.time()
-        status, document = self._answer(method, parts.path, parts.query, raw)
+        status, document = self._answer(api, method, parts.path, parts.query, raw)
         params = parse_qs((raw or parts.query.encode()).decode("utf-8", "replace"), keep_blank_values=True)
-        self.server.api.ledger.note(Request(method, self.path, params, status, started))
+        api.ledger.note(Request(method, self.path, params, status, started))
         if status is None:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
@@ -98,9 +103,11 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._send(status, document)
 
-    def _answer(self, method: str, path: str, query: str, raw: bytes) -> tuple[int | None, dict[str, Any] | None]:
+    def _answer(
+        self, api: Api, method: str, path: str, query: str, raw: bytes
+    ) -> tuple[int | None, dict[str, Any] | None]:
         try:
-            return self.server.api.answer(method, path, query, raw, self.headers.get("Authorization", ""))
+            return api.answer(method, path, query, raw, self.headers.get("Authorization", ""))
         except Refused as refused:
             return refused.http, refused.as_json()
         except Dropped:

@@ -24,7 +24,8 @@ class TwilioStandIn(Ledger):
     """`with TwilioStandIn() as twilio:` is Twilio at `twilio.url`, on a free port of this machine.
 
     `reach` says where the app really is: {"https://line.example": "http://127.0.0.1:5000"} signs for the
-    public URL and posts to the local one.  What a test can arrange and look at is in Ledger.
+    public URL and posts to the local one.  With the `server` of another one it takes that one's place there; what it
+    knows begins empty.  What a test can arrange and look at is in Ledger.
     """
 
     def __init__(
@@ -34,13 +35,17 @@ class TwilioStandIn(Ledger):
         account_sid: str = ACCOUNT,
         auth_token: str | None = None,
         reach: Mapping[str, str] | None = None,
+        server: Server | None = None,
     ) -> None:
         super().__init__(account_sid, auth_token or secrets.token_hex(16))
         self.reach = dict(reach or {})
         self._stopped = threading.Event()
         self._postman = Postman(self, self.reach)
-        self._server = Server(Api(self, self._postman.start, self._stopped), port)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        api = Api(self, self._postman.start, self._stopped)
+        self._is_lent = server is not None
+        self.server = server or Server(api, port)
+        self.server.api = api
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Self:
         """It serves already."""
@@ -53,9 +58,15 @@ class TwilioStandIn(Ledger):
         self.close()
 
     def close(self) -> None:
-        """Refuse connections, cut the open ones, drop the callbacks still to come.  The records stay."""
+        """Refuse connections (a lent server does not), cut the open ones, drop the callbacks still to come.
+
+        The records stay.
+        """
         self._stopped.set()
-        self._server.close()
+        if self._is_lent:
+            self.server.cut()
+        else:
+            self.server.close()
         self._postman.close()
 
     def sent_to(self, number: str) -> list[Accepted]:

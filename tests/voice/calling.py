@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import time_machine
+from flask import Flask
 from sqlalchemy import select
 from werkzeug.serving import make_server
 
@@ -17,7 +18,6 @@ from bot.runtime import Runtime
 from bot.store import audit_log
 from bot.store.cases.cases import cases
 from bot.store.cases.deliveries import deliveries
-from bot.web.app import create_app
 from tests.conftest import PUBLIC, Family
 from tests.stand_in import Call, TwilioStandIn
 
@@ -67,9 +67,9 @@ class Pager:
 
 
 @contextmanager
-def app_of(services: Runtime, twilio: TwilioStandIn) -> Iterator[None]:
+def app_of(app: Flask, twilio: TwilioStandIn) -> Iterator[None]:
     """The app under its public name, as far as the stand-in sees it."""
-    server = make_server("127.0.0.1", 0, create_app(runtime=services), threaded=True)
+    server = make_server("127.0.0.1", 0, app, threaded=True)
     twilio.reach[PUBLIC] = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield

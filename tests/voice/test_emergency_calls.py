@@ -21,13 +21,13 @@ URL = "/webhooks/twilio/voice"
 
 @pytest.fixture
 def pager(family: Family, twilio: TwilioStandIn) -> Iterator[Pager]:
-    with app_of(family.services, twilio):
+    with app_of(family.client.application, twilio):
         yield emergency(family, twilio)
 
 
 @pytest.fixture
-def served(services: Runtime, twilio: TwilioStandIn) -> Iterator[None]:
-    with app_of(services, twilio):
+def served(client: FlaskClient, twilio: TwilioStandIn) -> Iterator[None]:
+    with app_of(client.application, twilio):
         yield
 
 

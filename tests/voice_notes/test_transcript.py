@@ -1,10 +1,11 @@
 """A machine writes down what it heard, if the district likes: for staff, marked, sealed; an emergency in it is paged."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
 import time_machine
+from flask import Flask
 from flask.testing import FlaskClient
 
 from bot.base import settings
@@ -13,7 +14,6 @@ from bot.runtime import Runtime, open_runtime
 from bot.store.cases import cases
 from bot.transcription import TranscriptionError
 from bot.transcription.http import HttpTranscriber
-from bot.web.app import create_app
 from tests.conftest import NOW, Family
 from tests.databases import kept_on_disk
 from tests.stand_in import TwilioStandIn
@@ -39,8 +39,8 @@ def hearing(services: Runtime, server: HearingServer) -> Runtime:
 
 
 @pytest.fixture
-def page(hearing: Runtime) -> FlaskClient:
-    return create_app(runtime=hearing).test_client()
+def page(hearing: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
+    return serve(hearing).test_client()
 
 
 @pytest.fixture

@@ -1,0 +1,38 @@
+"""Where tests write: in memory, where this machine has room there, so that nothing waits for a disk."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOM_BYTES = 2 * 2**30
+FOLDER = pytest.StashKey[Path]()
+
+
+def find_memory() -> Path | None:
+    """`/dev/shm`, unless it is small (as in a container) or runs no programs, which some tests write."""
+    folder = Path("/dev/shm")
+    if not hasattr(os, "ST_NOEXEC") or not os.access(folder, os.W_OK | os.X_OK):
+        return None
+    found = os.statvfs(folder)
+    is_large = found.f_bavail * found.f_frsize >= ROOM_BYTES
+    return folder if is_large and not found.f_flag & os.ST_NOEXEC else None
+
+
+MEMORY = find_memory()
+"""A folder that is kept in memory; None for the usual temporary one."""
+
+
+def make_memory_folder(config: pytest.Config) -> None:
+    """Let `tmp_path` lie in memory, unless the command line names another place."""
+    if MEMORY and not config.option.basetemp:
+        folder = config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="puente-tests-", dir=MEMORY))
+        config.option.basetemp = str(folder / "run")
+
+
+def remove_memory_folder(config: pytest.Config) -> None:
+    """Remove what `make_memory_folder` made in this process."""
+    if FOLDER in config.stash:
+        shutil.rmtree(config.stash[FOLDER], ignore_errors=True)
