@@ -32,7 +32,7 @@ PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
 """A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
 DATABASES = {"empty_database", "bare_database"}
-REAL_CLOCK = frozenset({"run", "machines", "faults", "simulator", "stand_in", "bench"})
+REAL_CLOCK = frozenset({"dev_server", "machines", "faults", "simulator", "stand_in", "bench"})
 
 hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is fails no test
 hypothesis.settings.load_profile("untimed")

@@ -124,11 +124,11 @@ def test_each_package_imports_only_lower_layers() -> None:
             assert not package or LAYER_OF[target] < LAYER_OF[package], f"{package} imports {target}"
 
 
-def test_files_do_not_import_each_other_in_a_cycle() -> None:
+def test_files_have_no_import_cycle() -> None:
     assert find_cycle(graph()) == ()
 
 
-def test_packages_do_not_import_each_other_in_a_cycle() -> None:
+def test_packages_have_no_import_cycle() -> None:
     assert find_cycle(package_graph()) == ()
 
 
@@ -156,12 +156,12 @@ def test_pure_packages_import_nothing_with_side_effects(package: str) -> None:
         queues.PROCESS_VOICE_NOTE_JOB,
     ],
 )
-def test_every_job_that_is_queued_exists(name: str) -> None:
+def test_every_queued_job_exists(name: str) -> None:
     module, function = name.rsplit(".", 1)
     assert callable(getattr(importlib.import_module(module), function))
 
 
-def test_every_console_page_wants_a_login_and_every_webhook_a_signature(client: FlaskClient) -> None:
+def test_console_pages_require_login_and_webhooks_a_signature(client: FlaskClient) -> None:
     for rule in client.application.url_map.iter_rules():
         path = re.sub(r"<int:\w+>", "1", rule.rule)
         if rule.rule in WITHOUT_LOGIN or rule.rule.startswith(("/simulator", "/static", "/2010-04-01")):
@@ -172,7 +172,7 @@ def test_every_console_page_wants_a_login_and_every_webhook_a_signature(client: 
         assert refused, (rule.rule, answer.status_code)
 
 
-def test_headers(client: FlaskClient) -> None:
+def test_security_headers_are_set(client: FlaskClient) -> None:
     answer = client.get("/console/login")
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -105,7 +105,7 @@ def approve(runtime: Runtime, announcement_id: int, by: str, seen_digest: str | 
             raise ReleaseError("This announcement is no longer a draft.")
         current_digest = compute_current_digest(db, announcement)
         if seen_digest not in (None, current_digest):
-            raise ReleaseError("The announcement was just changed. Read it again.")
+            raise ReleaseError("This announcement just changed. Check it again.")
         approvals.add(db, announcement_id, Approval(by, current_digest, current_time))
         audit_log.record(db, by, "approved an announcement", f"announcement {announcement_id}", current_time)
 
@@ -120,19 +120,19 @@ def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
         is_template = templates.is_template(db, announcement_id)
         meeting = meetings.find_by_announcement(db, announcement_id)
     if announcement is None or announcement.state != "draft":
-        raise ReleaseError("This announcement has been sent, or is no longer a draft.")
+        raise ReleaseError("This announcement was sent, or is no longer a draft.")
     if is_template:
-        raise ReleaseError("This is an announcement template. Two people release it from the page of the schools.")
+        raise ReleaseError("This is an announcement template. Two people send it from the School status page.")
     if meeting and meeting.state != "invited":
-        raise ReleaseError("The meeting has been changed or canceled. Draft the invitation again.")
+        raise ReleaseError("The meeting was changed or canceled. Draft the invitation again.")
     families = count_audience_families(runtime, announcement)
     status = get_approval_status(runtime.library.district, announcement, given_approvals, families, seen_digest)
     if not status.is_complete:
         raise ReleaseError(f"Not approved yet: {_describe_missing(runtime.library.district, status)}.")
     if announcement.until <= _find_first_delivery_time(runtime, announcement, current_time):
-        raise ReleaseError("It would be sent after the end of its validity. Choose a later end.")
+        raise ReleaseError("The announcement would be sent after its end of validity. Choose a later end.")
     if find_unknown_placeholders(announcement.text):
-        raise ReleaseError("The text contains a placeholder that Puente cannot fill in.")
+        raise ReleaseError("The text has a word in braces that Puente can't fill in.")
     previews = build_preview(runtime, announcement).languages
     too_long = [preview.language for preview in previews if preview.is_too_long]
     if too_long:
@@ -146,9 +146,9 @@ def release(runtime: Runtime, announcement_id: int, by: str) -> Announcement:
             raise ReleaseError(f"After a verified event, messages about attendance are on hold until {hold_end}.")
         latest = announcements.find(db, announcement_id)
         if latest is None or compute_current_digest(db, latest) != seen_digest:
-            raise ReleaseError("The announcement was just changed. Read it again.")
+            raise ReleaseError("This announcement just changed. Check it again.")
         if not announcements.change_state(db, announcement_id, ["draft"], "ready"):
-            raise ReleaseError("Another person just released it.")
+            raise ReleaseError("Another person just sent this announcement.")
         audit_log.record(db, by, "released an announcement", f"announcement {announcement_id}", current_time)
     return announcement
 

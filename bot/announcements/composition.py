@@ -146,9 +146,9 @@ def _find_unknown_names(district: District, written: AnnouncementInput, audience
 def _find_time_problems(send_at: datetime | None, until: datetime, current_time: datetime) -> list[str]:
     problems = []
     if send_at and send_at < current_time - timedelta(minutes=5):
-        problems.append("The send time is in the past. Choose a later time, or leave it empty to send now.")
+        problems.append("The send time is in the past. Choose a later time, or leave it empty to send without delay.")
     if until <= (send_at or current_time):
-        problems.append("Its validity ends before it is sent. Choose a later end.")
+        problems.append("The end of validity is before the send time. Choose a later time.")
     return problems
 
 
@@ -175,9 +175,11 @@ def save_draft(
         if announcement_id is None:
             return add_draft(db, draft, by, current_time)
         if _has_changed_since(announcements.find(db, announcement_id), seen_digest):
-            raise InvalidAnnouncementError(["The announcement was just changed. Read it again."])
+            raise InvalidAnnouncementError(["This announcement just changed. Check it again."])
         if not announcements.update_draft(db, announcement_id, draft, by):
-            raise InvalidAnnouncementError(["This announcement is already released. Stop it, and write a new one."])
+            raise InvalidAnnouncementError(
+                ["This announcement is already scheduled or sent. Stop it, and write a new one."]
+            )
         audit_log.record(db, by, "changed an announcement", f"announcement {announcement_id}", current_time)
         return _find_saved(db, announcement_id)
 

@@ -29,8 +29,8 @@ HOLD_EXPLANATIONS = {
     "no consent": "No consent for this type of message. Emergencies still reach these families.",
     "bad number": "The number can't get texts. Ask the family for the right one.",
     "no way": "No channel of this announcement reaches these families. Call them.",
-    EXPIRED_REASON: "Its validity ended before it could be sent.",
-    UNAPPROVED_LANGUAGE_REASON: "No person has approved their language yet. Puente sends it after the approval.",
+    EXPIRED_REASON: "The message expired before it could be sent.",
+    UNAPPROVED_LANGUAGE_REASON: "Their language isn't approved yet. The message is sent after the approval.",
 }
 """Why nothing was sent, and what the office can do about it."""
 RATE_WINDOW, DUE_SOON = timedelta(seconds=30), timedelta(minutes=2)

@@ -48,7 +48,7 @@ TEMPLATE_TEXT_IDS: dict[str, tuple[TextId, ...]] = {
     AGENTS_HAVE_LEFT: ("ready_have_left", *CLOSING_TEXT_IDS),
 }
 """Each is a sentence of flows/texts.yaml, so that the catalogs contain a draft in every language."""
-PROPOSAL_GONE_MESSAGE = "The proposal was withdrawn or is too old. Read the page again."
+PROPOSAL_GONE_MESSAGE = "The proposal was withdrawn or expired. Reload the page."
 
 log = logging.getLogger(__name__)
 
@@ -168,11 +168,11 @@ def _check_status(runtime: Runtime, template: AnnouncementTemplate, announcement
     size = count_audience_families(runtime, announcement)
     approval = get_approval_status(runtime.library.district, announcement, given_approvals, size, digest)
     if not approval.is_complete:
-        missing.append("It needs more approvals.")
+        missing.append("More approvals are needed.")
     if announcement.until <= now():
-        missing.append("The approval is too old. Read the text again, and set a later end.")
+        missing.append("The approval has expired. Check the text again, and choose a later end.")
     if any(language.is_too_long for language in preview.languages):
-        missing.append("In some languages, the text is too long for one message.")
+        missing.append("The text is too long for one message in at least one language.")
     held = tuple((language.language, language.held) for language in preview.unapproved_languages if language.held)
     english = next(language.text for language in preview.languages if language.language == SOURCE_LANGUAGE)
     return TemplateStatus(template, announcement, tuple(missing), preview.reached_count, held, english)
@@ -190,7 +190,7 @@ def propose_release(runtime: Runtime, template_id: int, by: str) -> Announcement
         raise ReleaseError(" ".join(status.missing))
     with runtime.database.write() as db:
         if not templates.propose(db, template_id, by, current_time):
-            raise ReleaseError("Another person has already proposed it, or it was just sent.")
+            raise ReleaseError("Another person proposed it, or it was just sent.")
         audit_log.record(db, by, "proposed an announcement", f"announcement {announcement.id}", current_time)
         planned = _notify_releasers(runtime, db, template, by, current_time)
     for delivery_id in planned:
@@ -229,7 +229,7 @@ def confirm_release(runtime: Runtime, template_id: int, by: str) -> Announcement
     current_time = now()
     template, announcement = _load_template(runtime, template_id)
     if template.proposed_by == by:
-        raise ReleaseError("You proposed this release. Another person must confirm it.")
+        raise ReleaseError("A different person must confirm, because you made the proposal.")
     if not template.is_proposed_at(current_time):
         raise ReleaseError(PROPOSAL_GONE_MESSAGE)
     status = _check_status(runtime, template, announcement)

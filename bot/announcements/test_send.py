@@ -15,7 +15,7 @@ def send_test(runtime: Runtime, announcement: Announcement, language: str, staff
     """Send a test to this staff member. Raises `InvalidAnnouncementError` if the district file has no phone for it."""
     if staff is None or staff not in runtime.library.district.staff:
         raise InvalidAnnouncementError(
-            ["Your account doesn't belong to a staff member in the district file, so there is no phone for a test."]
+            ["Your account isn't linked to a person in the district file, so there is no phone for the test."]
         )
     text = AnnouncementMessageBuilder(runtime, announcement).render_body("text", language)
     with runtime.database.write() as db:

@@ -101,7 +101,7 @@ def approve(
         parts = translation.parts if translation else ()
         is_changed = seen_sentences not in (None, [part.english for part in parts])
         if translation is None or len(texts) != len(parts) or is_changed:
-            raise TranslationApprovalError("The text was just changed. Read it again.")
+            raise TranslationApprovalError("The text changed in the meantime. Check it again.")
         checked = [_check_sentence(part, text) for part, text in zip(parts, texts, strict=True)]
         translations.approve(db, announcement_id, language, checked, review)
         for part in checked:
@@ -118,16 +118,16 @@ def _check_approvable(
     if announcement is None or announcement.state == "draft":
         return
     if translation is not None and translation.state == "approved":
-        raise TranslationApprovalError("This language was sent with an approved translation. Write a new announcement.")
+        raise TranslationApprovalError("This announcement was sent with the approved text. Write a new one.")
     if review.recorded_by in announcement.writers:
         raise TranslationApprovalError(
-            "You wrote this released announcement. Another person must approve the language."
+            "This announcement is scheduled or sent. Now a person other than the writer must approve this language."
         )
 
 
 def _check_sentence(sentence: TranslatedSentence, text: str) -> TranslatedSentence:
     if not text:
-        raise TranslationApprovalError("A sentence has no translation. Translate it, then approve.")
+        raise TranslationApprovalError("One sentence has no translation yet. Write it, and then approve.")
     lost_parts = [part for part in find_protected_parts(sentence.english) if part not in text]
     if lost_parts:
         raise TranslationApprovalError(f"The translation lacks “{lost_parts[0]}” from the English text. Add it.")

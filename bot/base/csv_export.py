@@ -1,8 +1,8 @@
-"""Every CSV file that leaves this program: cells that no spreadsheet computes.
+"""Write CSV files whose cells no spreadsheet runs as formulas.
 
-A cell that begins with one of `FORMULA` is run as a formula by Excel, LibreOffice and Google Sheets (OWASP, "CSV
-Injection"): a family's question or a name in a roster could read the sheet and send it away.  Such a cell gets an
-apostrophe, which a spreadsheet does not show.  tests/test_structure.py: nobody else writes CSV.
+Excel, LibreOffice, and Google Sheets run a cell that begins with one of `FORMULA_PREFIXES` as a formula (OWASP, "CSV
+Injection"). A family's question or a name in a roster could then read the sheet and send it away. Such a cell gets an
+apostrophe, which a spreadsheet does not show. `tests/test_structure.py` checks that no other module writes CSV.
 """
 
 import csv
@@ -10,23 +10,24 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""The full-width ones count where a Japanese or Chinese keyboard is set."""
+"""The full-width characters come from Japanese and Chinese keyboards."""
 
 
 def escape_cell(cell: object) -> str:
-    """A cell as text that stays text; None is an empty one, and a number a number."""
+    """Return the text of a cell, escaped if a spreadsheet would run it. None becomes an empty cell."""
     text = "" if cell is None else str(cell)
-    is_risky = text.startswith(FORMULA_PREFIXES) and not isinstance(cell, int)
-    return f"'{text}" if is_risky else text
+    if text.startswith(FORMULA_PREFIXES) and not isinstance(cell, int):
+        return f"'{text}"
+    return text
 
 
 def format_line(cells: Sequence[object]) -> str:
-    """One line of a CSV file, with its end."""
+    """Return one line of a CSV file, with its line end."""
     buffer = io.StringIO()
     csv.writer(buffer).writerow([escape_cell(cell) for cell in cells])
     return buffer.getvalue()
 
 
 def format_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
-    """The lines of a CSV file."""
+    """Return the lines of a CSV file."""
     return (format_line(row) for row in rows)

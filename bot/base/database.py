@@ -1,4 +1,4 @@
-"""The database: one engine a process, short transactions, the same on SQLite and PostgreSQL."""
+"""Open the database: one engine per process and short transactions, the same on SQLite and PostgreSQL."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,28 +23,33 @@ metadata = MetaData(
 )
 
 NO_ID_REUSE: dict[str, Any] = {"sqlite_autoincrement": True}
-"""For tables whose numbers leave the database (a text of staff, a job, a conversation in Redis): the number of a row
-that was erased is given to nobody else.  SQLite takes the highest again unless it is told so; PostgreSQL never does."""
+"""Table options for IDs that leave the database, in a staff text, a job, or a conversation in Redis.
+
+IDs of deleted rows are never reused. SQLite reuses the highest ID without this option; PostgreSQL never does."""
 SQLITE_BUSY_SECONDS = 5
-"""How long a SQLite writer waits for another one; half of Twilio's patience is left for the rest."""
+"""How long a SQLite writer waits for another one. Twilio waits 15 seconds for the whole request."""
 CHECKPOINT_BUSY_MS = 500
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A moment in UTC, aware in Python on both databases (SQLite keeps no zone of its own)."""
+    """A moment in UTC, time zone aware in Python on both databases. SQLite stores no time zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuses a moment without a zone: which hour it means would depend on the machine."""
-        if value is not None and value.tzinfo is None:
+        """Convert a moment to UTC. Raises `ValueError` if it has no time zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
             raise ValueError("a moment needs a time zone")
-        return value.astimezone(UTC) if value else None
+        return value.astimezone(UTC)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """The moment, in UTC."""
-        return (value if value.tzinfo else value.replace(tzinfo=UTC)) if value else None
+        """Return the moment in UTC."""
+        if value is None or value.tzinfo:
+            return value
+        return value.replace(tzinfo=UTC)
 
 
 class Transaction:
@@ -62,7 +67,7 @@ class Transaction:
 
 
 class Database:
-    """The engine and the vault: what every query needs.  Open one per process, after the fork."""
+    """The engine and the vault. Open one per process, after the fork."""
 
     def __init__(self, url: str, vault: Vault) -> None:
         self.vault = vault
@@ -70,13 +75,16 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
-        """One transaction that is kept whole or not at all; on SQLite it takes the write lock at once."""
+        """Open a transaction that commits or rolls back as a whole. On SQLite it takes the write lock at once."""
         with self.engine.begin() as connection:
             yield Transaction(connection, self.vault)
 
     def checkpoint_wal(self) -> bool:
-        """SQLite's log still holds the pages of before: it is written back and emptied.  False, after a moment, if
-        somebody reads just then (writers would have to wait as well); PostgreSQL sees to its own."""
+        """Write SQLite's log back and empty it, since the log still holds deleted data.
+
+        Returns False if another connection reads for longer than `CHECKPOINT_BUSY_MS`, because writers would wait too.
+        PostgreSQL manages its own log.
+        """
         if self.engine.dialect.name != "sqlite":
             return True
         with self.engine.connect() as connection:
@@ -89,36 +97,40 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Transaction]:
-        """A connection for reading; nothing done with it is kept."""
+        """Open a connection for reading. Changes made with it are rolled back."""
         with self.engine.connect().execution_options(puente_read_only=True) as connection:
             yield Transaction(connection, self.vault)
 
 
 def build_driver_url(url: str) -> URL:
-    """`DATABASE_URL` for SQLAlchemy; `postgres://` and `postgresql://` both mean psycopg 3.
+    """Convert `DATABASE_URL` for SQLAlchemy. `postgres://` and `postgresql://` both mean psycopg 3.
 
-    Raises `ValueError` with a sentence that does not repeat the address (a password stands in it).
+    Raises `ValueError` with a message that does not repeat the URL, since the URL contains a password.
     """
     scheme, separator, rest = url.partition("://")
     if not separator or scheme.split("+")[0] not in ("sqlite", "postgres", "postgresql"):
-        raise ValueError("it begins with postgresql:// or sqlite://")
+        raise ValueError("it must begin with postgresql:// or sqlite://")
+    if scheme in ("postgres", "postgresql"):
+        url = f"postgresql+psycopg://{rest}"
     try:
-        return make_url(f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url)
+        return make_url(url)
     except (ArgumentError, ValueError):
-        raise ValueError("it is postgresql://user:password@host:5432/name, with signs in the password as %40") from None
+        raise ValueError(
+            "write postgresql://user:password@host:5432/name, and escape special characters in the password (@ is %40)"
+        ) from None
 
 
 def open_engine(url: str) -> Engine:
-    """An engine for `DATABASE_URL`.
+    """Create an engine for `DATABASE_URL`.
 
-    Nothing outlasts a transaction on a connection (no prepared statements, no settings, advisory locks of the
-    transaction only), so that PgBouncer may give each transaction another one.
+    No state outlasts a transaction: no prepared statements, no session settings, and only transaction-level advisory
+    locks. PgBouncer can therefore give each transaction another connection.
     """
     driver_url = build_driver_url(url)
     is_sqlite = driver_url.get_backend_name() == "sqlite"
     postgres_connect_args: dict[str, Any] = {"connect_timeout": 3, "prepare_threshold": None}
     options: dict[str, Any] = {"connect_args": {"timeout": SQLITE_BUSY_SECONDS} if is_sqlite else postgres_connect_args}
-    # An error's words end in logs and error reports: they must not repeat what was to be written.
+    # Error messages end up in logs and error reports, so they must not repeat the values of a statement.
     options |= {"hide_parameters": True, "pool_timeout": SQLITE_BUSY_SECONDS}
     engine = create_engine(driver_url, pool_pre_ping=not is_sqlite, **options)
     if is_sqlite:
@@ -128,21 +140,21 @@ def open_engine(url: str) -> Engine:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves, see below
+    connection.isolation_level = None  # _begin_sqlite sends BEGIN
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=FULL")  # an escalation that was answered survives a power cut too
+    cursor.execute("PRAGMA synchronous=FULL")  # an answered escalation survives a power cut
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not only unlinked
+    cursor.execute("PRAGMA secure_delete=ON")  # overwrite deleted data, not only unlink it
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes its lock at the start: two that read first and write later would block each other."""
+    """Take the write lock at the start. Two writers that read first and write later would block each other."""
     is_read_only = connection.get_execution_options().get("puente_read_only")
     connection.exec_driver_sql("BEGIN" if is_read_only else "BEGIN IMMEDIATE")
 
 
 def now() -> datetime:
-    """This moment, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Language codes as they stand in files: `es`, `zh`, `ht`; anything that CLDR does not know is an error."""
+"""Check language codes in files, such as `es`, `zh`, or `ht`. A code that CLDR does not know is an error."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What each language calls itself, for the list that a family chooses from."""
+"""Name languages in themselves, for the list that a family chooses from, and in English, for staff."""
 
 from babel import Locale, localedata
 
@@ -11,22 +11,24 @@ RIGHT_TO_LEFT_LANGUAGES = frozenset({"ar", "fa", "ps", "ur", "he", "ku", "sd", "
 
 
 def get_own_name(code: str) -> str:
-    """The language's name for itself; the English one where Unicode's CLDR has no other."""
+    """Return the language's name for itself, or its English name if CLDR has no other."""
     return OWN_LANGUAGE_NAMES.get(code) or _find_display_name(code) or get_english_name(code)
 
 
 def get_english_name(code: str) -> str:
-    """The language's name in English, for staff; the code itself for one that nobody knows."""
+    """Return the language's name in English, for staff, or the code if CLDR does not know it."""
     return _ENGLISH_LOCALE.languages.get(code.replace("-", "_")) or code
 
 
 def has_calendar(code: str) -> bool:
-    """Whether days can be written in this language; else they are written in English."""
+    """Return whether dates can be written in this language. Otherwise they are written in English."""
     return code == "ht" or localedata.exists(code.replace("-", "_"))
 
 
 def _find_display_name(code: str) -> str:
-    return (Locale.parse(code).get_display_name() or "") if has_calendar(code) else ""
+    if not has_calendar(code):
+        return ""
+    return Locale.parse(code).get_display_name() or ""
 
 
 _ENGLISH_LOCALE = Locale("en")

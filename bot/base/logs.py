@@ -1,16 +1,16 @@
-"""Logs of ids: a line says what happened to which row, never a number, a name or a text.
+"""Write logs that contain IDs: what happened to which row, never a number, a name, or a text.
 
-Write lines with `logging`.  structlog renders them: in production as JSON objects, in development for a person.  Three
-rules of `redact_event` keep out what is personal:
+Write lines with `logging`. structlog renders them as JSON objects in production and as plain lines in development.
+`redact_event` keeps personal data out by three rules:
 
-- of our own lines (`log.info("sent: delivery=%s kind=%s", …)`) only fields in `FIELDS` show their value;
-- of a library's lines only the words that stand in its code, and arguments that look like an id;
-- of an exception its kinds, its codes and the lines of code that it went through, never what it says: SQLAlchemy's
-  repeats parameters, Twilio's and requests' repeat numbers and addresses.
+- In our own lines (`log.info("sent: delivery=%s kind=%s", …)`), only fields in `ALLOWED_FIELDS` show their value.
+- In a library's lines, only the text in its code and arguments that look like an ID are shown.
+- Of an exception, only types, codes, and code locations are shown, never its message. SQLAlchemy's messages repeat
+  parameters; those of Twilio and requests repeat phone numbers and addresses.
 
-`trace` follows one family's message: a keyed hash of its SID, born at the webhook, carried in RQ jobs (`meta`) and in
-the rows of deliveries up to the last status callback.  It leads to nobody without DATA_KEY.  An announcement has one of
-its own (`a7`), which its jobs begin.
+`trace` follows one family's message. It is a keyed hash of the message's SID, computed at the webhook, and is carried
+in RQ jobs (`meta`) and deliveries up to the last status callback. Without DATA_KEY, it identifies no one. An
+announcement has its own trace (`a7`), which starts with its jobs.
 """
 
 import logging
@@ -41,31 +41,31 @@ ALLOWED_FIELDS = frozenset([
     "severity", "sid", "state", "status", "step", "tasks", "text", "texts", "voice_notes", "webhook", "alarm",
     "sweeps",
 ])  # fmt: skip
-"""What a field of our own lines may be called.  `text` is a text's hash; another name shows "(hidden)"."""
+"""The fields of our own lines that show a value. Any other field shows "(hidden)". `text` is the hash of a text."""
 PHONE_NUMBER_PATTERN = re.compile(r"(?<![A-Za-z0-9])\+?\d[\d\s().-]{5,18}\d(?![A-Za-z0-9])")
-"""What might be dialled; the digits within an id in letters are not."""
+"""Digits that could be dialed. Digits inside an ID with letters do not match."""
 SAFE_VALUE_PATTERN = re.compile(r"(?:[\w.:/'()\[\]{}+=-]|,\s?){0,160}|\w+=\d+(?: \w+=\d+)*", re.ASCII)
-"""What an id, a code, a kind, a tuple of these or a list of counts is made of: nothing with words in a row."""
+"""An ID, a code, a kind, a tuple of these, or a list of counts, but not several words in a row."""
 SAFE_UNNAMED_VALUE_PATTERN = re.compile(
     r"\w*(?:Error|Exception|Timeout|Expired|Refused)|\w+=\d+(?: \w+=\d+)*", re.ASCII
 )
-"""What may stand in our own line without being a field: the kind of an exception, or counts."""
+"""What our own lines may show outside a field: the type of an exception, or counts."""
 LISTEN_ADDRESS_PATTERN = re.compile(r"(?:https?://[\d.:\[\]]{3,60}|unix:/[\w./-]{1,100})")
-"""Where gunicorn listens."""
+"""The address on which gunicorn listens."""
 TRUSTED_LOGGERS = ("rq", "gunicorn", "alembic")
-"""Libraries whose words are their own; of any other library only its name and the level are written."""
+"""Libraries whose messages contain no data of ours. Other libraries show only their name and level."""
 OWN_LOGGERS = ("bot", "__main__", "worker", "tests")
 ROOT = Path(__file__).resolve().parents[2]
 TRACE_LENGTH = 12
-"""So much of a keyed hash tells one message from all others of a year."""
+"""Digits of a keyed hash that distinguish all messages of a year."""
 MAX_TRACEBACK_DEPTH = 12
-"""So many places of a traceback: its end says where it broke."""
+"""How many frames of a traceback are logged. The last ones show where it failed."""
 
 _FIELD_PATTERN = re.compile(r"(?:(\w+)=)?%[sd]")
 
 
 def configure(level: int = logging.INFO) -> None:
-    """Send this process's log lines to standard error: JSON in production, else to be read by a person."""
+    """Send this process's log lines to standard error: as JSON in production, otherwise as plain lines."""
     is_production = os.environ.get("ENVIRONMENT") == "production"
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter(is_production))
@@ -83,13 +83,13 @@ def configure(level: int = logging.INFO) -> None:
 def _log_uncaught_exception(
     error_type: type[BaseException], error: BaseException, error_traceback: TracebackType | None
 ) -> None:
-    """What ends a process is told like every other error; Python itself would repeat its words."""
+    """Log the error that ends a process like any other error. Python would print its message."""
     if not issubclass(error_type, KeyboardInterrupt):
         logging.getLogger("bot").critical("ended by an error", exc_info=(error_type, error, error_traceback))
 
 
 class LogFormatter(ProcessorFormatter):
-    """Redacts each record, whoever made it, and writes it as JSON or for a person."""
+    """Redacts each record, of our code or a library, and writes it as JSON or as a plain line."""
 
     def __init__(self, is_json: bool) -> None:
         console = ConsoleRenderer(
@@ -100,26 +100,31 @@ class LogFormatter(ProcessorFormatter):
 
 
 def trace_context(trace: str | None) -> AbstractContextManager[None]:
-    """Give every line, job, and delivery of this block this trace; None changes nothing."""
-    return bound_contextvars(trace=trace) if trace else nullcontext()
+    """Set the trace of every log line, job, and delivery in this block. None changes nothing."""
+    if not trace:
+        return nullcontext()
+    return bound_contextvars(trace=trace)
 
 
 def get_trace() -> str | None:
-    """Return the trace of what is being done, if it has one."""
+    """Return the trace of the current work, if it has one."""
     return get_contextvars().get("trace")
 
 
 def describe_exception_chain(error: BaseException | None) -> list[Fields]:
-    """List an exception and what caused it, the outermost first: kind, code, and where in the code; never its words."""
+    """List an exception and its causes, the outermost first: type, code, and code location, never the message."""
     errors: list[Fields] = []
     while error is not None and len(errors) < MAX_TRACEBACK_DEPTH:
         errors.append(_describe_exception(error))
-        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        cause = error.__cause__
+        if cause is None and not error.__suppress_context__:
+            cause = error.__context__
+        error = cause
     return errors
 
 
 def format_exception_line(error: BaseException) -> str:
-    """Write the same as one line, for where only a text is kept (RQ's failed jobs)."""
+    """Write `describe_exception_chain` as one line, for RQ's failed jobs, which store a text."""
     entries = describe_exception_chain(error)
     return " < ".join(f"{entry['type']} at {', '.join(entry['where']) or '?'}" for entry in entries)
 
@@ -134,14 +139,14 @@ def _describe_exception(error: BaseException) -> Fields:
 
 
 def _list_frames(error_traceback: TracebackType | None) -> list[str]:
-    """File, line and function of the last frames, without the values in them."""
+    """List file, line, and function of the last frames, without values."""
     frames = traceback.extract_tb(error_traceback)[-MAX_TRACEBACK_DEPTH:]
     paths = (frame.filename.rpartition("/site-packages/")[2].removeprefix(f"{ROOT}/") for frame in frames)
     return [f"{path}:{frame.lineno} {frame.name}" for path, frame in zip(paths, frames, strict=True)]
 
 
 def redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """Make an event of what may be told of a record, and of nothing else of it (see above)."""
+    """Build an event from the parts of a record that may be shown. The module docstring has the rules."""
     record, raw_args = event["_record"], event.get("positional_args") or ()
     args = tuple(raw_args.values() if isinstance(raw_args, Mapping) else raw_args)
     timestamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -152,27 +157,33 @@ def redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
     is_own = record.name.split(".")[0] in OWN_LOGGERS
     safe_event |= _redact_own_record(record.msg, args) if is_own else _redact_library_record(record, args)
     error = event["exc_info"][1] if event.get("exc_info") else None
-    return safe_event | ({"exception": describe_exception_chain(error)} if error else {})
+    if error:
+        safe_event["exception"] = describe_exception_chain(error)
+    return safe_event
 
 
 def _redact_own_record(message: object, args: tuple[Any, ...]) -> Fields:
-    """Our line: what happened stands before the colon, then fields; what is no field is the kind of an error."""
+    """Redact our own line: an event, a colon, and fields. An argument outside a field is an error type or counts."""
     template = str(message)
     if not args:
         return {"event": template}
     fields: Fields = {"event": re.sub("%[sd]", "…", template.partition(": ")[0])}
     for name, value in zip(_FIELD_PATTERN.findall(template), args, strict=False):
-        is_safe = name in ALLOWED_FIELDS if name else SAFE_UNNAMED_VALUE_PATTERN.fullmatch(str(value))
-        fields[name or ("counts" if "=" in str(value) else "error")] = _redact_value(value) if is_safe else "(hidden)"
+        is_safe = name in ALLOWED_FIELDS
+        if not name:
+            is_safe = bool(SAFE_UNNAMED_VALUE_PATTERN.fullmatch(str(value)))
+        field_name = name or ("counts" if "=" in str(value) else "error")
+        fields[field_name] = _redact_value(value) if is_safe else "(hidden)"
     return fields
 
 
 def _redact_library_record(record: logging.LogRecord, args: tuple[Any, ...]) -> Fields:
-    """A library's line: of a trusted one the first line of its words, with those arguments that look like ids."""
+    """Redact a library's line. A trusted library's first line is shown, with the arguments that look like IDs."""
     if record.name.split(".")[0] not in TRUSTED_LOGGERS:
-        return {"event": "a library's words are not repeated", "file": f"{record.module}:{record.lineno}"}
+        return {"event": "message of a library hidden", "file": f"{record.module}:{record.lineno}"}
     template = str(record.msg).split("\n")[0]
-    template = template if args else PHONE_NUMBER_PATTERN.sub("…", template)
+    if not args:
+        template = PHONE_NUMBER_PATTERN.sub("…", template)
     safe_args = tuple(arg if LISTEN_ADDRESS_PATTERN.fullmatch(str(arg)) else _redact_value(arg) for arg in args)
     try:
         return {"event": re.sub("%[dr]", "%s", template) % safe_args[: len(re.findall("%[sd]", template))]}
@@ -181,15 +192,23 @@ def _redact_library_record(record: logging.LogRecord, args: tuple[Any, ...]) -> 
 
 
 def _redact_value(value: object) -> object:
-    """A value that looks like an id, a code or a count; "(hidden)" for what might be a number or a text."""
+    """Return a value that looks like an ID, a code, or a count; "(hidden)" for a possible phone number or text."""
+    if isinstance(value, int) and abs(value) >= 10_000_000:
+        return "(hidden)"
     if value is None or isinstance(value, bool | int | float):
-        return value if not isinstance(value, int) or abs(value) < 10_000_000 else "(hidden)"
+        return value
     text = str(value)
-    return text if SAFE_VALUE_PATTERN.fullmatch(text) and not PHONE_NUMBER_PATTERN.search(text) else "(hidden)"
+    if not SAFE_VALUE_PATTERN.fullmatch(text) or PHONE_NUMBER_PATTERN.search(text):
+        return "(hidden)"
+    return text
 
 
 def _render_exception(_logger: Any, _method: str, event: EventDict) -> EventDict:
-    """For a person: each error on a line, then its places."""
+    """Render exceptions as plain lines: each error, then its code locations."""
     errors = event.pop("exception", ())
-    lines = (line for error in errors for line in (f"  {error['type']}", *(f"    {one}" for one in error["where"])))
-    return {**event, "exception": "\n".join(lines)} if errors else event
+    if not errors:
+        return event
+    lines: list[str] = []
+    for error in errors:
+        lines += [f"  {error['type']}", *(f"    {location}" for location in error["where"])]
+    return {**event, "exception": "\n".join(lines)}

@@ -1,12 +1,11 @@
-"""What each process counts for Prometheus by itself: webhooks, messages that came, databases that were away.
+"""Count events for Prometheus in each process: webhooks, inbound messages, and store failures.
 
-All else is read from the database and Redis when somebody asks (`bot/monitoring/snapshot.py`), because those know it
-for the whole deployment and after every restart.  Labels take few values, and none of a family.
+A scrape reads all other numbers from the database and Redis (`bot/monitoring/snapshot.py`), which cover the whole
+deployment and survive a restart. Labels have few values and contain no family data.
 
-Several web processes of one gunicorn write into one folder (prometheus_client's multiprocess mode), so that whichever
-is asked answers for all; the folder is named in the environment before prometheus_client is imported
-(`bot/base/metrics_dir.py`).
-What happens in workers is counted in Redis (`count`), since a work-horse lives for one job.
+The web processes of one gunicorn write to one folder (prometheus_client's multiprocess mode), so that each of them can
+answer for all. `bot/base/metrics_dir.py` names the folder in the environment before prometheus_client is imported.
+Workers count in Redis (`increment_count`), since an RQ work-horse runs only one job.
 """
 
 import logging
@@ -17,7 +16,7 @@ from prometheus_client import Counter, Histogram
 from redis import Redis, RedisError
 
 COUNTS_KEY = "puente:counts"
-"""A hash in Redis: `name|label` → how often."""
+"""A hash in Redis that maps `name|label` to a count."""
 
 WEBHOOK_SECONDS = Histogram(
     "puente_webhook_seconds",
@@ -33,12 +32,12 @@ log = logging.getLogger(__name__)
 
 
 def record_webhook(name: str, status: int, seconds: float) -> None:
-    """One request of Twilio's was answered so, after this time."""
+    """Record the status and the duration of one Twilio request."""
     WEBHOOK_SECONDS.labels(name, RESULT_BY_STATUS_CLASS.get(status // 100, "ok")).observe(seconds)
 
 
 def increment_count(redis: Redis, name: str, label: str = "", amount: int = 1) -> None:
-    """Count something of the whole deployment; not while Redis is away."""
+    """Add to a count of the whole deployment. While Redis is unavailable, nothing is counted."""
     if amount:
         try:
             redis.hincrby(COUNTS_KEY, f"{name}|{label}", amount)
@@ -47,7 +46,7 @@ def increment_count(redis: Redis, name: str, label: str = "", amount: int = 1) -
 
 
 def load_counts(redis: Redis) -> Mapping[tuple[str, str], int]:
-    """(name, label) → how often, since Redis began; raises `RedisError`."""
+    """Return the counts since Redis started, by (name, label). Raises `RedisError`."""
     raw_counts: Any = redis.hgetall(COUNTS_KEY)
     return {_parse_count_key(key): int(amount) for key, amount in raw_counts.items()}
 

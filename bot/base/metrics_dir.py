@@ -1,4 +1,4 @@
-"""Where the web processes of one gunicorn keep their counts together; gunicorn.conf.py calls it."""
+"""Prepare the folder in which the web processes of one gunicorn store their metrics."""
 
 import os
 import shutil
@@ -8,15 +8,14 @@ from pathlib import Path
 import psutil
 
 MULTIPROCESS_DIR_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus_client reads it when it is imported."""
+"""prometheus_client reads this variable when it is imported."""
 
 
 def prepare_metrics_dir(var_dir: Path) -> None:
-    """Make a folder for the processes of this gunicorn and name it in the environment; delete those of dead gunicorns.
+    """Create a folder for this gunicorn, name it in the environment, and delete the folders of ended gunicorns.
 
-    Call it in gunicorn's main process: its processes inherit the name.
-
-    Where it cannot be made each process counts for itself, and a scrape shows one of them.
+    Call it in gunicorn's main process, so that its web processes inherit the name. If the folder cannot be created,
+    each process counts separately and a scrape shows only one of them.
     """
     if os.environ.get(MULTIPROCESS_DIR_VARIABLE):
         return

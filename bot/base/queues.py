@@ -1,7 +1,7 @@
-"""The queues: their names, and the one way a job gets into them (by dotted name, with a row's id).
+"""Queue jobs by dotted name with the IDs of their rows.
 
-A job carries nothing but ids.  If Redis is away when a job should be queued, nothing is lost: the row is in the
-database, and the sweep queues what has no job (design, promise 1).
+A job contains only IDs. If Redis is unavailable, nothing is lost: the row is in the database, and the sweep queues
+rows that have no job (design, promise 1).
 """
 
 import logging
@@ -16,7 +16,7 @@ from bot.base.logs import get_trace
 QueueName = Literal["urgent", "default", "bulk"]
 
 QUEUE_NAMES: tuple[QueueName, ...] = ("urgent", "default", "bulk")
-"""In the order in which a worker empties them: alerts, then replies and follow-ups, then announcements."""
+"""The order in which a worker empties them: alerts, then replies and follow-ups, then announcements."""
 
 ALERT_CASE_JOB = "bot.jobs.alert_case"
 DELIVER_MESSAGE_JOB = "bot.jobs.deliver_message"
@@ -33,15 +33,16 @@ PROCESS_VOICE_NOTE_JOB = "bot.jobs.process_voice_note"
 RUN_SWEEP_JOB = "bot.jobs.run_sweep"
 
 JOB_TIMEOUT_SECONDS = 60
-"""No job may take longer: each holds one row and makes at most a few requests with time-outs."""
+"""The limit of every job: each claims one row and makes at most a few requests, which have timeouts."""
 
 log = logging.getLogger(__name__)
 
 
 def enqueue(redis: Redis, queue: QueueName, job: str, *ids: str | int) -> bool:
-    """Queue `job` (one of the names above) for these row ids; False if Redis is away (the sweep will see to it)."""
+    """Queue `job` for these row IDs. Returns False if Redis is unavailable; the sweep then queues the job."""
     options: dict[str, Any] = {"job_timeout": JOB_TIMEOUT_SECONDS, "result_ttl": 0, "failure_ttl": 3 * 24 * 3600}
-    options["meta"] = {"trace": get_trace()} if get_trace() else None
+    trace = get_trace()
+    options["meta"] = {"trace": trace} if trace else None
     try:
         Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(job, *ids, **options)
     except RedisError as error:

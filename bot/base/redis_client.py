@@ -1,10 +1,11 @@
-"""Redis by its address: one server, one behind TLS, or the one that Sentinels name as master at this moment.
+"""Connect to Redis by URL: one server, one behind TLS, or the current master of a group of Sentinels.
 
 `redis://[user:password@]host:6379/0` · `rediss://…` (TLS) · `unix:///path?db=0` ·
 `redis+sentinel://[user:password@]host:26379,host:26379,host:26379/mymaster/0` · `rediss+sentinel://…` (TLS)
 
-What stands behind `?` is redis-py's (`ssl_ca_certs=/etc/puente/ca.pem`); `sentinel_username` and `sentinel_password`
-are for Sentinels that ask for their own.  Redis Cluster will not do: a message's script reads several keys at once.
+Options after `?` are those of redis-py (`ssl_ca_certs=/etc/puente/ca.pem`). `sentinel_username` and
+`sentinel_password` are for Sentinels with their own credentials. Redis Cluster is not supported, since the scripts
+for a message read several keys at once.
 """
 
 from typing import Any
@@ -16,35 +17,35 @@ from redis.connection import parse_url
 from redis.sentinel import Sentinel
 
 SENTINEL_SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
-"""Our schemes, and what the servers behind them speak."""
+"""Maps our schemes to those of the servers behind the Sentinels."""
 SENTINEL_TIMEOUT_SECONDS = 1.0
-"""A Sentinel that does not answer in this time is passed over for the next one."""
-
-
+"""If a Sentinel does not answer in this time, the client asks the next one."""
 RATE_LIMIT_KEY_PREFIX = "puente:limits"
 
 
 class RedisFromUrl(Redis):
-    """A client for any `REDIS_URL`, for RQ's own commands too (`--connection-class bot.base.redis_client.AnyRedis`)."""
+    """A client for any `REDIS_URL`. RQ takes it with `--connection-class bot.base.redis_client.RedisFromUrl`."""
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> Redis:
-        """As redis-py's; behind Sentinels each new connection goes to the master of that moment.
+        """Create a client without connecting. Behind Sentinels, each new connection goes to the current master.
 
-        Connects to nothing.  Raises `ValueError` with a sentence that does not repeat the address and its password.
+        Raises `ValueError` with a message that does not repeat the URL, since the URL contains a password.
         """
         scheme = url.split("://", 1)[0]
         if scheme in SENTINEL_SCHEMES:
             return _build_sentinel_client(cls, url, options)
         if scheme not in ("redis", "rediss", "unix"):
-            raise ValueError("it begins with redis://, rediss://, redis+sentinel://, rediss+sentinel:// or unix://")
+            raise ValueError(
+                "it must begin with redis://, rediss://, redis+sentinel://, rediss+sentinel://, or unix://"
+            )
         client: Redis = super().from_url(url, **options)
         return client
 
 
 def open_rate_limit_storage(redis: Redis) -> RedisStorage:
-    """Where the library `limits` counts, on this client's connections. Connects to nothing yet."""
-    # The pool knows the address; the one given here only names the kind of storage.
+    """Open the storage of the library `limits` on this client's connections, without connecting yet."""
+    # The pool has the address. The URL here only names the kind of storage.
     pool: Any = redis.connection_pool
     return RedisStorage("redis://", connection_pool=pool, key_prefix=RATE_LIMIT_KEY_PREFIX)
 
@@ -54,7 +55,7 @@ def _build_sentinel_client(client_class: type[Redis], url: str, options: dict[st
     credentials, _, nodes = parts.netloc.rpartition("@")
     service, _, database_number = parts.path.strip("/").partition("/")
     if not service:
-        raise ValueError("it must name the Sentinels' master: redis+sentinel://host:26379,host:26379/mymaster/0")
+        raise ValueError("name the Sentinels' master: redis+sentinel://host:26379,host:26379/mymaster/0")
     scheme = SENTINEL_SCHEMES[parts.scheme]
     address = f"{scheme}://{credentials + '@' if credentials else ''}any/{database_number or 0}?{parts.query}"
     server_options: dict[str, Any] = dict(parse_url(address))  # type: ignore[no-untyped-call]
@@ -79,5 +80,5 @@ def _parse_node(node: str) -> tuple[str, int]:
     if not host:
         return node, 26379
     if not port.isdecimal():
-        raise ValueError("each Sentinel is host:port, with commas between")
+        raise ValueError("write each Sentinel as host:port, separated by commas")
     return host.strip("[]"), int(port)

@@ -1,4 +1,4 @@
-"""Settings: read once from the environment (and `.env` in development), checked, and frozen."""
+"""Read the settings once from the environment (and `.env` in development), check them, and freeze them."""
 
 import json
 import os
@@ -11,19 +11,19 @@ from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The checkout: flows, messages and the example district are found from here."""
+"""The checkout, which contains the flows, the messages, and the example district."""
 
 DEVELOPMENT_REDIS_URL = "redis://127.0.0.1:6379/0"
 DEVELOPMENT_ACCOUNT_SID = "AC" + "0" * 32
-"""The account id that the simulator's webhooks carry when no Twilio account is set."""
+"""The account ID in the simulator's webhooks when no Twilio account is set."""
 
 
 class SettingsError(Exception):
-    """The settings are unusable; the message is one sentence a setting, with the remedy."""
+    """The settings are not valid. The message has one sentence per setting, with the remedy."""
 
 
 class Settings(BaseSettings):
-    """Everything a district sets.  `load()` is the way to get one; it is never changed afterwards."""
+    """Everything that a district sets. Call `load_settings` to read it."""
 
     model_config = SettingsConfigDict(
         env_file=None if os.environ.get("ENVIRONMENT") == "production" else ROOT / ".env",
@@ -72,51 +72,53 @@ class Settings(BaseSettings):
             return []
         problems = []
         if not self.twilio_tokens:
-            problems.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both, or neither.")
+            problems.append("TWILIO_ACCOUNT_SID is set but TWILIO_AUTH_TOKEN is not: set both or neither.")
         if not (self.twilio_messaging_service_sid or self.twilio_sms_from or self.twilio_whatsapp_from):
             problems.append(
-                "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM"
+                "A Twilio account needs a sender: set TWILIO_SMS_FROM, TWILIO_WHATSAPP_FROM,"
                 " or TWILIO_MESSAGING_SERVICE_SID."
             )
         return problems
 
     def _find_address_problems(self) -> list[str]:
-        """What no client could make sense of stops the start, not the first message."""
+        """Check the addresses at the start, so that a wrong one does not fail with the first message."""
         from bot.base.database import build_driver_url
         from bot.base.redis_client import RedisFromUrl
 
         problems = []
         for name, parse in (("REDIS_URL", RedisFromUrl.from_url), ("DATABASE_URL", build_driver_url)):
+            value = getattr(self, name.lower())
+            if not value:
+                continue
             try:
-                value = getattr(self, name.lower())
-                _ = parse(value) if value else None
+                parse(value)
             except ValueError as error:
-                problems.append(f"{name} is not usable: {error}.")
+                problems.append(f"{name} is not valid: {error}.")
         return problems
 
     def _find_oidc_problems(self) -> list[str]:
         values = (self.oidc_issuer, self.oidc_client_id, self.oidc_client_secret)
         problems = []
         if any(values) and not all(values):
-            problems.append("OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET belong together: set all, or none.")
+            problems.append("OIDC_ISSUER, OIDC_CLIENT_ID, and OIDC_CLIENT_SECRET belong together: set all or none.")
         if self.environment == "production" and self.oidc_issuer.startswith("http://"):
             problems.append("OIDC_ISSUER must be an https address in production.")
         return problems
 
     def _find_transcriber_problems(self) -> list[str]:
-        """Families' voices leave this machine only for an address that was named, and in production only by https."""
+        """Require an address for families' voice notes. In production, it must use https or be on this machine."""
         parts = urlsplit(self.transcriber_url)
         if self.transcriber == "off":
             return []
         if not parts.hostname:
-            return ["TRANSCRIBER is http but TRANSCRIBER_URL is not set: name the server's address, or set it to off."]
+            return ["TRANSCRIBER is http but TRANSCRIBER_URL is not set: set the address, or set TRANSCRIBER to off."]
         is_local = parts.hostname in ("localhost", "127.0.0.1", "::1")
         if self.environment == "production" and parts.scheme != "https" and not is_local:
-            return ["TRANSCRIBER_URL must be an https address in production, or one of this machine."]
+            return ["TRANSCRIBER_URL must be an https address in production, or an address of this machine."]
         return []
 
     def _find_production_problems(self) -> list[str]:
-        """Production starts with no default key, no unsigned webhook and no simulator."""
+        """Refuse to start in production with a default key, an unsigned webhook, or the simulator."""
         if self.environment != "production":
             return []
         checks = {
@@ -129,83 +131,87 @@ class Settings(BaseSettings):
         }
         remedies = {
             "SECRET_KEY": "at least 32 random characters",
-            "DATA_KEY": "one or more keys of at least 32 random characters, newest first, with commas between",
-            "PUBLIC_URL": "the https address at which Twilio reaches this program",
+            "DATA_KEY": "one or more keys of at least 32 random characters, newest first, separated by commas",
+            "PUBLIC_URL": "the https address at which Twilio reaches Puente",
             "REDIS_URL": "the address of a Redis or Valkey server",
             "DATABASE_URL": "the address of a PostgreSQL or SQLite database",
-            "TWILIO_ACCOUNT_SID": "the account whose messages are answered, with TWILIO_AUTH_TOKEN",
+            "TWILIO_ACCOUNT_SID": "the Twilio account whose messages Puente answers, with TWILIO_AUTH_TOKEN",
         }
         return [f"Production needs {name}: {remedies[name]}." for name, is_valid in checks.items() if not is_valid]
 
     @property
     def data_keys(self) -> tuple[str, ...]:
-        """The keys that records are sealed with, newest first."""
+        """The keys that encrypt stored values, newest first."""
         return tuple(key.strip() for key in self.data_key.split(",") if key.strip())
 
     @property
     def twilio_tokens(self) -> tuple[str, ...]:
-        """The account's tokens, with commas between: what is signed with either is Twilio's; we show the first.
+        """The account's tokens. Puente accepts signatures with each of them and sends its requests with the first.
 
-        Two only while a token is changed: between the new one's start here and its promotion at Twilio every message
-        would be refused with 403, which Twilio does not send again.
+        Set two tokens while you rotate them. With only the new one, Puente would refuse every message with 403 until
+        Twilio promotes the token, and Twilio does not retry after a 403.
         """
         return tuple(token.strip() for token in self.twilio_auth_token.split(",") if token.strip())
 
     @property
     def twilio_token(self) -> str:
-        """The token that our own requests carry."""
+        """The token for requests to Twilio."""
         return next(iter(self.twilio_tokens), "")
 
     @property
     def is_live(self) -> bool:
-        """Whether messages leave through Twilio; otherwise they go to the simulator."""
+        """Whether Puente sends messages through Twilio. Otherwise they go to the simulator."""
         return bool(self.twilio_account_sid)
 
     @property
     def senders(self) -> tuple[str, ...]:
-        """Our own numbers as Twilio writes them; those of a Messaging Service's pool only Twilio knows."""
+        """Our own addresses as Twilio writes them. Only Twilio knows the numbers of a Messaging Service."""
         whatsapp = self.twilio_whatsapp_from and f"whatsapp:{self.twilio_whatsapp_from.removeprefix('whatsapp:')}"
         return tuple(sender for sender in (self.twilio_sms_from, whatsapp) if sender)
 
     @property
     def is_oidc_enabled(self) -> bool:
-        """Whether staff may log in with the district's OpenID Connect provider."""
+        """Whether staff can log in with the district's OpenID Connect provider."""
         return bool(self.oidc_issuer)
 
     @property
     def is_simulator_enabled(self) -> bool:
-        """The simulator is a development tool; production has no such page."""
+        """Whether the simulator is available. It is a tool for development only."""
         return self.environment == "development"
 
     @property
     def account_sid(self) -> str:
-        """The account that inbound webhooks must name."""
+        """The account ID that inbound webhooks must contain."""
         return self.twilio_account_sid or DEVELOPMENT_ACCOUNT_SID
 
     @property
     def public_base(self) -> str:
-        """`PUBLIC_URL` without the slash at its end; on a developer's machine the local address."""
+        """`PUBLIC_URL` without the slash at its end, or the local address in development."""
         return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
 
     @property
     def signed_bases(self) -> tuple[str, ...]:
-        """The addresses that a webhook's signature may be made for: `PUBLIC_URL`, and nothing else.
+        """The addresses for which a webhook can be signed: `PUBLIC_URL`, and no other.
 
-        Only where none is set (development) both names of the local machine will do.
+        If `PUBLIC_URL` is not set (development), both names of the local machine are valid.
         """
-        return (self.public_base,) if self.public_url else (self.public_base, f"http://localhost:{self.port}")
+        if self.public_url:
+            return (self.public_base,)
+        return (self.public_base, f"http://localhost:{self.port}")
 
 
 def load_settings(**overrides: object) -> Settings:
-    """The settings of this process, with development's own keys and addresses filled in.
+    """Read the settings of this process. In development, fill in local keys and addresses.
 
-    Raises `SettingsError` with a sentence for each bad or unknown value.
+    Raises `SettingsError` with a sentence for each invalid or unknown value.
     """
     try:
         settings = Settings(**overrides)  # type: ignore[arg-type]  # pydantic checks each value itself
     except ValidationError as error:
         raise SettingsError(_format_errors(error)) from None
-    return settings if settings.environment == "production" else _add_development_defaults(settings)
+    if settings.environment == "production":
+        return settings
+    return _add_development_defaults(settings)
 
 
 def _format_errors(error: ValidationError) -> str:
@@ -215,7 +221,7 @@ def _format_errors(error: ValidationError) -> str:
         if detail["type"] == "extra_forbidden":
             lines.append(f"{name} in .env is not a setting: see README.md for the names.")
         elif name:
-            lines.append(f"{name} is not usable: {detail['msg']}.")
+            lines.append(f"{name} is not valid: {detail['msg']}.")
         else:
             lines.append(str(detail["msg"]).removeprefix("Value error, "))
     return "\n".join(lines)
@@ -235,9 +241,9 @@ def _add_development_defaults(settings: Settings) -> Settings:
 
 
 def load_development_keys(var_dir: Path) -> dict[str, str]:
-    """The keys of this developer's machine: made once, kept in `var/keys.json`, readable by the owner alone.
+    """Read the keys of this developer's machine. Create them once, in `var/keys.json`, readable only by the owner.
 
-    Two processes that start at once agree: the file is linked into place whole, first one wins.
+    If two processes start at once, the first one wins, since the complete file is linked into place.
     """
     path = var_dir / "keys.json"
     try:
@@ -258,6 +264,6 @@ def _write_keys(path: Path) -> None:
     try:
         os.link(temporary_path, path)
     except FileExistsError:
-        pass  # another process was first: its keys count
+        pass  # another process was first, so its keys are used
     finally:
         temporary_path.unlink()

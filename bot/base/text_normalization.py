@@ -1,4 +1,4 @@
-"""One spelling for the many ways in which people type the same words, so that they can be compared."""
+"""Normalize the many ways in which people type the same words, so that they can be compared."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPEATED_LETTER_PATTERN = re.compile(r"([^\W\d_])\1{2,}")
 _HAN_PATTERN = re.compile(rf"[{HAN_RANGES}]")
 _APOSTROPHES = "'’‘ʼʹ`´′\u02bb\u05f3"
 
-# What Unicode does not take apart, or families do not tell apart: Arabic carriers, Persian letters, ё.
+# Letters that Unicode does not decompose, or that families do not distinguish: Arabic carriers, Persian letters, ё.
 _LETTER_REPLACEMENTS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہۀёґ", "doliddااااييوهكيييهههег", strict=True)) | {
     "æ": "ae",
     "œ": "oe",
@@ -27,14 +27,14 @@ _LETTER_REPLACEMENTS: Final = dict(zip("đøłıðþأإآٱىئؤةکیېۍھہ
 
 
 def _is_mark(char: str) -> bool:
-    """Marks that people leave out: Latin accents, Arabic vowels, emoji selectors; not Hindi vowels."""
+    """Return whether people leave this mark out: Latin accents, Arabic vowels, emoji selectors; not Hindi vowels."""
     if "\u0300" <= char <= "\u036f" or "\u20d0" <= char <= "\u20ff" or "\ufe00" <= char <= "\ufe0f":
         return True
     return unicodedata.category(char) == "Mn" and "\u0610" <= char <= "\u06ed"
 
 
 def fold_character(char: str) -> str:
-    """The plain letters that stand for one (lower-case) character, a space for what is no letter or digit."""
+    """Return the plain letters for one lowercase character, or a space if it is neither letter nor digit."""
     if char in _LETTER_REPLACEMENTS:
         return _LETTER_REPLACEMENTS[char]
     category = unicodedata.category(char)
@@ -45,11 +45,13 @@ def fold_character(char: str) -> str:
     if category[0] not in "LMN":
         return " "
     base = unicodedata.normalize("NFD", char)[0]
-    return _LETTER_REPLACEMENTS.get(base, base) if "a" <= base <= "z" or base in _LETTER_REPLACEMENTS else char
+    if "a" <= base <= "z" or base in _LETTER_REPLACEMENTS:
+        return _LETTER_REPLACEMENTS.get(base, base)
+    return char
 
 
 class _FoldTable(dict[int, str]):
-    """`fold` for `str.translate`, worked out once a character (beyond the basic plane: each time)."""
+    """A table for `str.translate` that calls `fold_character` once per character of the basic plane."""
 
     def __missing__(self, code: int) -> str:
         plain = fold_character(chr(code))
@@ -66,12 +68,12 @@ def _lowercase_text(text: str) -> str:
 
 
 def normalize_text(text: str) -> str:
-    """`text` in lower case, no accents or punctuation, ASCII digits, single spaces: to compare, not to show.
+    """Return `text` in lowercase, without accents and punctuation, with ASCII digits and single spaces.
 
-    Latin and Vietnamese accents go (đ is d), Arabic alef, ya and ta marbuta become one letter each,
-    apostrophes close up ("don't" is "dont"), a letter drawn out ("ayudaaaa") is written once, and Chinese
-    stands without spaces but apart from other scripts ("ICE在这里" is "ice 在这里").  Cyrillic й and ї stay
-    letters of their own.
+    The result is for comparison, not for display. Latin and Vietnamese accents are removed (đ is d). Arabic alef, ya,
+    and ta marbuta become one letter each. Apostrophes are removed ("don't" is "dont"). A repeated letter ("ayudaaaa")
+    is written once. Chinese has no spaces inside but a space before other scripts ("ICE在这里" is "ice 在这里").
+    Cyrillic й and ї remain separate letters.
     """
     if text.isascii() and text.isdigit():
         return text
@@ -83,7 +85,7 @@ def normalize_text(text: str) -> str:
 
 @dataclass(frozen=True)
 class NormalizedText:
-    """A text as it came, with the spelling in which it is compared. A message is normalized once and passed on."""
+    """A text as it arrived, with its normalized form. A message is normalized once and passed on."""
 
     raw: str = ""
 
@@ -97,11 +99,11 @@ NO_TEXT = NormalizedText()
 
 
 def normalize_keeping_accents(text: str) -> str:
-    """As `normalise`, but accents stay: for the few words that differ from another word by nothing else."""
+    """Normalize as `normalize_text` does but keep accents, for words that differ only by an accent."""
     letters = (char if unicodedata.category(char)[0] in "LMN" else " " for char in _lowercase_text(text))
     return " ".join("".join(letters).split())
 
 
 def split_words(normal: str) -> list[str]:
-    """The words of a normalised text; in Chinese each character counts as one."""
+    """Return the words of a normalized text. Each Chinese character counts as a word."""
     return _HAN_PATTERN.sub(r" \g<0> ", normal).split()

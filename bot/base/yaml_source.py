@@ -1,4 +1,4 @@
-"""YAML with places: what a person wrote, as plain data, and for each value the line and column it stands at."""
+"""Parse YAML files into plain data and record the line and column of each value, for error messages."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from pydantic import BaseModel, ValidationError
 
 M = TypeVar("M", bound=BaseModel)
 FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""PyYAML's loader in C, ten times as quick; some platforms have none."""
+"""PyYAML's loader in C, which is ten times as fast. Some platforms do not have it."""
 MAX_NODES = 200_000
-"""A hundred times what the largest file has."""
+"""A hundred times the nodes of the largest file."""
 NON_PATH_PARTS = frozenset({"[key]", "str", "Plural"})
-"""What pydantic puts into a place that does not stand in the file: which reading of a text it tried."""
+"""Parts of pydantic's error locations that are not in the file, such as the type that it tried."""
 REMEDY_BY_ERROR_TYPE = {
     "string_type": "put the text in quotes",
-    "string_pattern_mismatch": "write small letters, digits and _, such as home_visit",
+    "string_pattern_mismatch": "write lowercase letters, digits, and _, such as home_visit",
     "bool_type": "write true or leave it out",
     "bool_parsing": "write true or leave it out",
     "dict_type": "write 'name: value' lines under it",
@@ -28,12 +28,12 @@ REMEDY_BY_ERROR_TYPE = {
     "time_parsing": 'write a time as "17:00"',
     "date_from_datetime_parsing": "write a day as 2026-11-24",
 }
-"""What to write instead, by pydantic's name of the mistake."""
+"""What to write instead, by pydantic's error type."""
 
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """Something wrong in a file: where it is, and what to write instead."""
+    """An error in a file: where it is, and what to write instead."""
 
     file: str
     line: int
@@ -41,12 +41,12 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """As editors and compilers write it: `file:line:col: message`."""
+        """Return the format that editors and compilers use: `file:line:col: message`."""
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 
 class SourceError(Exception):
-    """One or more files cannot be used; `problems` says where and why."""
+    """One or more files are not valid. `problems` lists where and why."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
@@ -58,21 +58,21 @@ SourcePath = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed file: `data`, and `problem()` to point at a place in it."""
+    """A parsed file: its data, and the line and column of each value."""
 
     file: str
     data: Any
     marks: dict[SourcePath, tuple[int, int]]
 
     def build_problem(self, path: SourcePath, message: str) -> Problem:
-        """A problem at `path`, or at the nearest place above it that stands in the file."""
+        """Build a problem at `path`, or at its nearest parent that is in the file."""
         while path not in self.marks and path:
             path = path[:-1]
         line, column = self.marks.get(path, (1, 1))
         return Problem(self.file, line, column, message)
 
     def parse_model(self, model_class: type[M]) -> M:
-        """The data as a checked model; raises `BadSource` with every problem that was found."""
+        """Return the data as a validated model. Raises `SourceError` with every problem found."""
         try:
             return model_class.model_validate(self.data)
         except ValidationError as error:
@@ -86,8 +86,8 @@ class Source:
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             close_matches = get_close_matches(str(path[-1]), _list_grammar_words(model_class), 1, 0.6)
-            remedy = f"write '{close_matches[0]}'" if close_matches else "remove it or mend its spelling"
-            message = f"'{path[-1]}' is not a word of the grammar here: {remedy}"
+            remedy = f"write '{close_matches[0]}'" if close_matches else "remove it or correct its spelling"
+            message = f"'{path[-1]}' is not a valid key: {remedy}"
         elif detail["type"] == "missing":
             message = f"'{path[-1]}' is missing: add it"
         elif detail["type"] in REMEDY_BY_ERROR_TYPE:
@@ -96,14 +96,14 @@ class Source:
 
 
 def _list_grammar_words(model_class: type[BaseModel]) -> list[str]:
-    """Every word that the grammar of this file has, wherever it stands."""
+    """List every key that is valid somewhere in this kind of file."""
     schema = model_class.model_json_schema()
     models = [schema, *schema.get("$defs", {}).values()]
-    return sorted({word for model in models for word in model.get("properties", {})})
+    return sorted({key for model in models for key in model.get("properties", {})})
 
 
 def decode_source(data: bytes, file: str) -> str:
-    """The text in a file's bytes; raises `BadSource` with the line that is not UTF-8."""
+    """Return the text in a file's bytes. Raises `SourceError` with the line that is not UTF-8."""
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -112,7 +112,7 @@ def decode_source(data: bytes, file: str) -> str:
 
 
 def parse_yaml(text: str, file: str) -> Source:
-    """The one YAML document in `text`; raises `BadSource` for what YAML itself does not allow, twice-used keys too."""
+    """Parse the YAML document in `text`. Raises `SourceError` for invalid YAML and duplicate keys."""
     try:
         return _parse_with_fallback(text, file)
     except yaml.MarkedYAMLError as error:
@@ -121,19 +121,19 @@ def parse_yaml(text: str, file: str) -> Source:
         raise SourceError([Problem(file, line, column, f"not YAML: {error.problem}")]) from None
     except yaml.YAMLError:
         raise SourceError([Problem(file, 1, 1, "not YAML: a character that YAML does not allow")]) from None
-    except RecursionError:  # brackets in brackets, or what holds itself (`&a [*a]`)
-        raise SourceError([Problem(file, 1, 1, "one thing within another, too deep to be read")]) from None
+    except RecursionError:  # deeply nested brackets, or a value that contains itself (`&a [*a]`)
+        raise SourceError([Problem(file, 1, 1, "nested too deeply: use fewer levels")]) from None
 
 
 def _parse_with_fallback(text: str, file: str) -> Source:
     try:
         return _load_source(text, file, FAST_LOADER)
     except (yaml.YAMLError, UnicodeEncodeError):
-        return _load_source(text, file, yaml.SafeLoader)  # whose sentences about mistakes are the better ones
+        return _load_source(text, file, yaml.SafeLoader)  # its error messages are clearer
 
 
 def _load_source(text: str, file: str, loader_class: Any) -> Source:
-    """Read once: the nodes say where each thing stands, and then become the data."""
+    """Parse once: record the position of each node, then build the data from the nodes."""
     loader = loader_class(text)
     try:
         node = loader.get_single_node()
@@ -143,7 +143,8 @@ def _load_source(text: str, file: str, loader_class: Any) -> Source:
             _record_marks(node, (), marks, duplicates, file)
         if duplicates:
             raise SourceError(duplicates)
-        return Source(file, None if node is None else loader.construct_document(node), marks)
+        data = None if node is None else loader.construct_document(node)
+        return Source(file, data, marks)
     finally:
         loader.dispose()
 
@@ -151,10 +152,10 @@ def _load_source(text: str, file: str, loader_class: Any) -> Source:
 def _record_marks(
     node: yaml.Node, path: SourcePath, marks: dict[SourcePath, tuple[int, int]], duplicates: list[Problem], file: str
 ) -> None:
-    """`marks` has one entry for each thing: what repeats itself ten times, ten times over, has no end."""
+    """Record the position of each value. Aliases that multiply without end (`*name`) hit the limit on `marks`."""
     marks.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
     if len(marks) > MAX_NODES:
-        raise SourceError([Problem(file, *marks[path], "too much for one file: things repeat each other (`*name`)")])
+        raise SourceError([Problem(file, *marks[path], "too large: aliases (`*name`) repeat each other")])
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
             _record_marks(item, (*path, number), marks, duplicates, file)
@@ -164,7 +165,7 @@ def _record_marks(
             name, mark = str(key.value), key.start_mark
             if name in seen:
                 duplicates.append(
-                    Problem(file, mark.line + 1, mark.column + 1, f"'{name}' stands here twice: keep one")
+                    Problem(file, mark.line + 1, mark.column + 1, f"'{name}' appears twice: keep one of them")
                 )
             seen.add(name)
             marks[(*path, name)] = (mark.line + 1, mark.column + 1)

@@ -1,1 +1,1 @@
-"""The words: texts of each language, dated facts, the district's own data.  Loaded once at start, then only read."""
+"""Load the content at the start: texts of each language, dated facts, and the district's own data. Never changed."""

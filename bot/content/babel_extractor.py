@@ -1,4 +1,4 @@
-"""Babel extractor: the English of flows, facts and texts, for `messages/messages.pot` (babel.cfg, `make messages`)."""
+"""Extract the English of flows, facts, and texts for `messages/messages.pot` (babel.cfg, `make messages`)."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
@@ -13,10 +13,11 @@ from bot.flows.model import Flow, Plural, Text
 
 ExtractedMessage = tuple[int, str, str | tuple[str, str], list[str]]
 PLACEHOLDER_COMMENT = "Do not translate words in braces, such as {office_phone}."
+KIND_BY_FIELD = {"label": "an answer to choose", "ask": "a question", "says": "goes with a picture or a file"}
 
 
 def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterable[ExtractedMessage]:
-    """(line, function, text, comments) of every text that a family may read in one YAML file (Babel's interface)."""
+    """Yield (line, function, text, comments) of every text for families in one YAML file (Babel's interface)."""
     source = parse_yaml(file.read().decode("utf-8"), getattr(file, "name", "flow"))
     for path, text, comment in _find_texts(source):
         comments = [comment, PLACEHOLDER_COMMENT] if "{" in str(text) else [comment]
@@ -45,8 +46,6 @@ def _find_texts(source: Source) -> Iterator[tuple[SourcePath, Text, str]]:
     elif "flow" in source.data:
         flow = source.parse_model(Flow)
         for path, flow_text in list_flow_texts(flow):
-            kind = {"label": "an answer to choose", "ask": "a question", "says": "goes with a picture or a file"}.get(
-                str(path[-1]), "a text"
-            )
+            kind = KIND_BY_FIELD.get(str(path[-1]), "a text")
             place = f", step {path[1]}" if len(path) > 1 else ""
             yield path, flow_text, f"Flow '{flow.title}'{place}: {kind}."

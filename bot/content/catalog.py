@@ -1,4 +1,4 @@
-"""Catalogs: what a text reads in each language, whether a person has reviewed it, English where it is missing."""
+"""Look up translations in the catalogs, with their review status. A missing translation is English instead."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +17,14 @@ from bot.flows.model import Plural
 SOURCE_LANGUAGE = "en"
 PREVIOUS_ID_PREFIX = "#| "
 PLURAL_COUNT_PATTERN, MAX_PLURAL_FORMS = re.compile(r"nplurals\s*=\s*(\d+)", re.ASCII), 6
-"""Arabic has six, and no language more."""
+"""Arabic has six plural forms. No language has more."""
 PLURAL_RULE_CHECK_LIMIT = 1001
-"""The rules of all languages repeat themselves after a hundred, a thousand or a million."""
+"""The plural rules of all languages repeat after a hundred, a thousand, or a million."""
 
 
 @dataclass(frozen=True)
 class CatalogText:
-    """A text in a language: `draft` if no person has reviewed it, `missing` if this is the English instead."""
+    """A text in a language. It is a draft if no person has reviewed it, and missing if `text` is the English."""
 
     text: str
     is_draft: bool = False
@@ -33,7 +33,7 @@ class CatalogText:
 
 @dataclass(frozen=True)
 class PluralForms:
-    """The plural forms of a text in a language, and which of them a number takes (the catalog's `Plural-Forms`)."""
+    """The plural forms of a text, and `index`, which selects the form for a number (the catalog's `Plural-Forms`)."""
 
     texts: tuple[str, ...]
     index: Callable[[int], int]
@@ -42,32 +42,32 @@ class PluralForms:
 
 @dataclass(frozen=True)
 class Catalogs:
-    """All languages' wordings, in memory; nothing is parsed while a family waits."""
+    """The translations of all languages in memory, so that no message waits for a parser."""
 
     texts: Mapping[str, Mapping[str, CatalogText]]
     plurals: Mapping[str, Mapping[str, PluralForms]] = field(default_factory=dict)
 
     def find_text(self, language: str, text: str) -> CatalogText:
-        """The English `text` in `language`, or the English itself, marked as missing."""
+        """Return `text` in `language`, or the English marked as missing."""
         if language == SOURCE_LANGUAGE:
             return CatalogText(text)
-        translation = self.texts.get(language, {}).get(text)
-        return translation or CatalogText(text, is_missing=True)
+        return self.texts.get(language, {}).get(text) or CatalogText(text, is_missing=True)
 
     def find_plural_text(self, language: str, text: Plural, count: int) -> CatalogText:
-        """The form of `text` that this number takes in `language`, or the English form, marked as missing."""
+        """Return the form of `text` for this number in `language`, or the English form marked as missing."""
         forms = self.plurals.get(language, {}).get(text.one)
         if forms:
             return CatalogText(forms.texts[forms.index(count)], is_draft=forms.is_draft)
-        return CatalogText(text.one if count == 1 else text.other, is_missing=language != SOURCE_LANGUAGE)
+        english = text.one if count == 1 else text.other
+        return CatalogText(english, is_missing=language != SOURCE_LANGUAGE)
 
     def translate(self, language: str, text: str) -> str:
-        """Only the wording's text."""
+        """Return the text in `language` without its review status."""
         return self.find_text(language, text).text
 
 
 def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
-    """The catalogs in these PO files (language → bytes).  Raises `BadSource` for a file that is not PO."""
+    """Load the catalogs from PO files (language → bytes). Raises `SourceError` for an invalid file."""
     parsed = {language: parse_po(language, data) for language, data in files.items()}
     return Catalogs(
         {language: _load_texts(catalog) for language, catalog in parsed.items()},
@@ -76,11 +76,11 @@ def load_catalogs(files: Mapping[str, bytes]) -> Catalogs:
 
 
 def parse_po(language: str, data: bytes) -> PoCatalog:
-    """One `messages/<lang>.po`; raises `BadSource` with the line that Babel stumbles over."""
+    """Parse one `messages/<lang>.po`. Raises `SourceError` with the line that Babel cannot parse."""
     text = decode_source(data, f"messages/{language}.po")
     filtered_text = "\n".join(line for line in text.split("\n") if not line.startswith(PREVIOUS_ID_PREFIX))
     if any(int(number[:9]) > MAX_PLURAL_FORMS for number in PLURAL_COUNT_PATTERN.findall(filtered_text)):
-        raise _build_plural_error(language, text)  # Babel would make room for as many
+        raise _build_plural_error(language, text)  # Babel would allocate as many forms
     try:
         catalog = read_po(BytesIO(filtered_text.encode()), locale=language, abort_invalid=True)
     except (PoFileError, ValueError, LookupError) as error:
@@ -96,7 +96,7 @@ def parse_po(language: str, data: bytes) -> PoCatalog:
 
 
 def _has_valid_plural_rule(catalog: PoCatalog) -> bool:
-    """Whether its rule names one of its forms for every number: a family's message must not break on it."""
+    """Return whether the plural rule selects an existing form for every number, so that no message fails on it."""
     try:
         index = c2py(catalog.plural_expr)
         return all(0 <= index(number) < catalog.num_plurals for number in range(PLURAL_RULE_CHECK_LIMIT))
@@ -106,12 +106,12 @@ def _has_valid_plural_rule(catalog: PoCatalog) -> bool:
 
 def _build_plural_error(language: str, text: str) -> SourceError:
     line = text[: max(0, text.find("Plural-Forms"))].count("\n") + 1
-    message = "Plural-Forms: its rule must name one of the forms for every number; take this language's from Poedit"
+    message = "Plural-Forms: the rule must select a form for every number. Copy the rule for this language from Poedit"
     return SourceError([Problem(f"messages/{language}.po", line, 1, message)])
 
 
 def _find_edited_entries(text: str) -> Iterator[tuple[str, str]]:
-    """(English now, English that was translated) of entries with `#| msgid`, which Babel takes for comments."""
+    """Yield (current English, translated English) of entries with `#| msgid`, which Babel reads as comments."""
     for block in re.split(r"\n\s*\n", text):
         lines = block.split("\n")
         previous_id = " ".join(line[3:] for line in lines if line.startswith(PREVIOUS_ID_PREFIX))
@@ -121,26 +121,22 @@ def _find_edited_entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _load_texts(catalog: PoCatalog) -> dict[str, CatalogText]:
-    """What may be sent: not where the English was edited since, so that nothing is said that is no longer meant."""
+    """Load the texts that can be sent. Skip those whose English was edited after the translation."""
     texts = {}
     for message in catalog:
-        if message.previous_id:
-            continue
         message_id, translation = message.id, message.string
-        if (
-            isinstance(message_id, str)
-            and message_id
-            and isinstance(translation, str)
-            and translation
-            and has_valid_placeholders(translation)
-        ):
+        if message.previous_id or not isinstance(message_id, str) or not isinstance(translation, str):
+            continue
+        if message_id and translation and has_valid_placeholders(translation):
             texts[message_id] = CatalogText(translation, is_draft=message.fuzzy)
     return texts
 
 
 def has_valid_placeholders(text: str) -> bool:
-    """Whether nothing but placeholders stands in braces: a brace that was lost in a translation would break each
-    message that says it; the English is said instead (and `bot check` names it)."""
+    """Return whether every brace in a text belongs to a placeholder.
+
+    A lost brace would break each message with this text. Puente sends the English instead, and `bot check` lists it.
+    """
     try:
         find_placeholders(text)
     except ValueError:
@@ -149,16 +145,16 @@ def has_valid_placeholders(text: str) -> bool:
 
 
 def _load_plurals(catalog: PoCatalog) -> dict[str, PluralForms]:
-    """Those texts that have all their forms; one that lacks a form is missing (and an error of `bot check`)."""
+    """Load the texts that have all plural forms. `bot check` reports the others as errors."""
     plurals = {}
     for message in catalog:
-        forms = message.string
-        is_complete = has_all_forms(catalog, forms) and all(has_valid_placeholders(form) for form in forms or ())
+        forms = message.string or ()
+        is_complete = has_all_forms(catalog, forms) and all(has_valid_placeholders(form) for form in forms)
         if isinstance(message.id, tuple) and is_complete and not message.previous_id:
-            plurals[message.id[0]] = PluralForms(tuple(forms or ()), c2py(catalog.plural_expr), message.fuzzy)
+            plurals[message.id[0]] = PluralForms(tuple(forms), c2py(catalog.plural_expr), message.fuzzy)
     return plurals
 
 
 def has_all_forms(catalog: PoCatalog, forms: Any) -> bool:
-    """Whether a plural text has as many forms as its language needs."""
+    """Return whether a plural text has as many forms as its language needs."""
     return isinstance(forms, tuple) and len(forms) == catalog.num_plurals and all(forms)

@@ -1,4 +1,4 @@
-"""Bring the catalogs up to date with `messages.pot` (`make messages`); what Babel would lose is kept."""
+"""Merge `messages.pot` into the catalogs (`make messages`) and keep the headers that Babel would lose."""
 
 import sys
 from io import BytesIO
@@ -10,13 +10,13 @@ from babel.messages.pofile import write_po
 from bot.content.catalog import parse_po
 
 KEPT_HEADER_PREFIX = '"X-'
-"""Babel drops headers that it does not know: who reviewed the catalog, and when."""
+"""Babel drops headers that it does not know, such as who reviewed the catalog, and when."""
 VOLATILE_HEADERS = ('"POT-Creation-Date', '"PO-Revision-Date')
-"""Babel writes the day of today here: a merge that changes nothing must change nothing."""
+"""Babel writes today's date in these headers. A merge without changes must not change the file."""
 
 
 def merge_catalog(path: Path, template: Catalog) -> None:
-    """Merge new and changed English into one `messages/<lang>.po`; a changed text becomes fuzzy."""
+    """Merge new and changed English into one `messages/<lang>.po`. A changed text becomes fuzzy."""
     old_lines = path.read_text(encoding="utf-8").splitlines()
     catalog = parse_po(path.stem, path.read_bytes())
     previous_ids = {message.id: message.previous_id for message in catalog if message.previous_id}
@@ -33,9 +33,8 @@ def merge_catalog(path: Path, template: Catalog) -> None:
     ]
     kept_headers = [line for line in old_lines if line.startswith((KEPT_HEADER_PREFIX, '"PO-Revision-Date'))]
     end = next(number for number, line in enumerate(new_lines) if line.startswith('"MIME-Version'))
-    path.write_text(
-        "\n".join([*new_lines[:end], *kept_headers, *new_lines[end:]]).rstrip("\n") + "\n", encoding="utf-8"
-    )
+    text = "\n".join([*new_lines[:end], *kept_headers, *new_lines[end:]])
+    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What stands in the catalogs, in figures: `bot check --segments` and the table of docs/content.md."""
+"""Count the texts in the catalogs and their SMS segments, for `bot check --segments` and docs/content.md."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from bot.channels.sms_segments import SmsCost, compute_sms_cost
 from bot.content.catalog import SOURCE_LANGUAGE, parse_po
 
 MAX_TEXT_SEGMENTS = 3
-"""A single text that costs more is told: say it in fewer words."""
+"""`bot check` reports a text that costs more."""
 PLACEHOLDER_STAND_IN = "0" * 12
-"""About as long as what fills a placeholder in: a phone number, a day, a name."""
+"""About as long as the value of a placeholder, such as a phone number, a date, or a name."""
 
 
 @dataclass(frozen=True)
 class CatalogStats:
-    """A catalog: how many texts, drafted, reviewed; SMS segments for all of them, and texts over the limit."""
+    """The numbers of one catalog. `segment_count` is the SMS segments of all texts together."""
 
     language: str
     text_count: int
@@ -27,7 +27,7 @@ class CatalogStats:
 
 
 def read_texts(root: Path, language: str) -> Iterator[tuple[str, SmsCost, bool]]:
-    """(text as sent, its cost, reviewed) of every drafted text of a language."""
+    """Yield (text as sent, cost, whether it is reviewed) for every translated text of a language."""
     is_source = language == SOURCE_LANGUAGE
     path = root / ("messages/messages.pot" if is_source else f"messages/{language}.po")
     for message in parse_po(language, path.read_bytes()):
@@ -37,7 +37,7 @@ def read_texts(root: Path, language: str) -> Iterator[tuple[str, SmsCost, bool]]
 
 
 def compute_stats(root: Path, language: str) -> CatalogStats:
-    """One row of the table."""
+    """Compute the numbers of one catalog."""
     total = sum(1 for message in parse_po("en", (root / "messages/messages.pot").read_bytes()) if message.id)
     texts = list(read_texts(root, language))
     return CatalogStats(
@@ -52,7 +52,7 @@ def compute_stats(root: Path, language: str) -> CatalogStats:
 
 
 def render_stats_table(root: Path, languages: tuple[str, ...]) -> str:
-    """The table in Markdown."""
+    """Render the numbers of all languages as a Markdown table."""
     head = "| language | texts | drafted | reviewed | segments, all texts | GSM-7 | over three segments |"
     rows = [head, "|---|---|---|---|---|---|---|"]
     for row in (compute_stats(root, language) for language in languages):
@@ -70,20 +70,22 @@ def render_stats_table(root: Path, languages: tuple[str, ...]) -> str:
 
 
 def list_long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
-    """A line for each text over the limit: language, segments, the letters that cost, the text's beginning."""
+    """Yield a line for each text over the limit: language, segments, non-GSM letters, and the start of the text."""
     for language in languages:
         for text, cost, _ in read_texts(root, language):
             if cost.segments > MAX_TEXT_SEGMENTS:
-                spoilers = f", because of {cost.non_gsm_characters}" if 0 < len(cost.non_gsm_characters) < 4 else ""
-                yield f"{language}: {cost.segments} segments{spoilers}: {text[:60]}"
+                cause = ""
+                if 0 < len(cost.non_gsm_characters) < 4:
+                    cause = f", because of {cost.non_gsm_characters}"
+                yield f"{language}: {cost.segments} segments{cause}: {text[:60]}"
 
 
 def count_long_texts(root: Path, languages: tuple[str, ...]) -> Iterator[str]:
-    """A line for each language with texts over the limit, for `bot check`."""
+    """Yield a line for each language with texts over the limit, for `bot check`."""
     for language in languages:
         count = compute_stats(root, language).long_text_count
         if count:
-            yield f"messages/{language}.po:1:1: {count} texts cost over {MAX_TEXT_SEGMENTS} SMS: see check --segments"
+            yield f"messages/{language}.po:1:1: {count} texts cost over {MAX_TEXT_SEGMENTS} SMS: run check --segments"
 
 
 def _fill_placeholders(text: str) -> str:
@@ -92,5 +94,6 @@ def _fill_placeholders(text: str) -> str:
 
 
 def _get_longest_form(text: object) -> str:
-    """Of a text that depends on a number, the longest form."""
-    return max((str(form) for form in text), key=len) if isinstance(text, (tuple, list)) else str(text or "")
+    if isinstance(text, (tuple, list)):
+        return max((str(form) for form in text), key=len)
+    return str(text or "")

@@ -1,4 +1,4 @@
-"""What conditions (`when:`) may ask for: the district's and the schools' facts, and what is known of the contact."""
+"""Compute the values that conditions (`when:`) test: facts of the district and schools, and contact attributes."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -9,13 +9,18 @@ from bot.content.library import Library
 
 
 def build_values(library: Library, today: date, contact: Mapping[str, str]) -> dict[str, str]:
-    """All of it today: a fact or policy is `yes` while it may be stated, a channel while it is on, else `no`."""
-    return {**_build_district_values(library, today), **{f"contact.{name}": value for name, value in contact.items()}}
+    """Return all values today. A fact or policy is `yes` while it can be stated, a channel while it is on, else `no`.
+
+    Args:
+        contact: The attributes of the contact, by name without `contact.`.
+    """
+    contact_values = {f"contact.{name}": value for name, value in contact.items()}
+    return {**_build_district_values(library, today), **contact_values}
 
 
 @lru_cache(maxsize=64)
 def _build_district_values(library: Library, today: date) -> Mapping[str, str]:
-    """Once a day: no message waits for it."""
+    """Compute the values once a day, so that no message waits for them."""
     district, values = library.district, {}
     partners = district.partners.values()
     for name in library.district_fact_ids | set(library.facts):

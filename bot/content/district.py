@@ -1,4 +1,4 @@
-"""The district file: who is on call, which languages families get, where the schools are.  Checked like the flows."""
+"""Define and validate the district file: staff, on-call groups, languages, schools, and policies."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -16,7 +16,7 @@ from bot.flows.model import Name, StrictModel
 
 
 def _normalize_phone(text: str) -> str:
-    """A telephone number as E.164; fictitious 555-01xx numbers are fine for an example district."""
+    """Normalize a phone number to E.164. Fictitious 555-01xx numbers are valid, for example districts."""
     try:
         number = phonenumbers.parse(text, "US")
     except phonenumbers.NumberParseException:
@@ -40,7 +40,7 @@ Zone = Annotated[str, AfterValidator(_check_time_zone)]
 
 StaffChannel = Literal["whatsapp", "sms"]
 FamilyChannel = Literal["whatsapp", "sms", "voice"]
-"""How families are written to; `voice`: those whose way is the telephone are called."""
+"""The channels for families. With `voice`, Puente calls families that prefer phone calls."""
 EL_COORDINATOR_PATTERN = re.compile(
     r"\b(el|ml|ell|esl|english learners?|multilingual)\b.*\b(coordinator|teacher|specialist)\b"
 )
@@ -48,18 +48,20 @@ DAYS_OF_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def _normalize_yes_no(value: object) -> object:
-    """YAML reads a bare `yes` as true: both are the same here."""
-    return {True: "yes", False: "no"}.get(value, value) if isinstance(value, bool) else value
+    """Convert a boolean back to text, since YAML reads a bare `yes` as true."""
+    if not isinstance(value, bool):
+        return value
+    return "yes" if value else "no"
 
 
 class School(StrictModel):
-    """A school of the district.  `facts` are what flows may ask of it (`school.uniform: yes`)."""
+    """A school of the district. Flows test its `facts` in conditions (`school.uniform: yes`)."""
 
     name: str
     phone: Phone
     facts: dict[Name, Annotated[Name, BeforeValidator(_normalize_yes_no)]] = Field(default_factory=dict)
     home_visits: bool = False
-    """Whether visits at home are the custom here; if not, the console offers other ways only (SEED_MAP.md, P3)."""
+    """Whether home visits are customary at this school. If not, the console does not offer them (SEED_MAP.md, P3)."""
 
 
 class DailyHours(StrictModel):
@@ -76,18 +78,18 @@ class DailyHours(StrictModel):
 
 
 class WorkingHours(DailyHours):
-    """When somebody works."""
+    """The hours and days on which a person or an office works."""
 
     start: time = time(7, 30)
     end: time = time(16, 30)
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = ("mon", "tue", "wed", "thu", "fri")
 
     def is_working_time(self, local: datetime) -> bool:
-        """Whether this moment on the district's clocks lies within them."""
+        """Return whether this local time is within the working hours."""
         return DAYS_OF_WEEK[local.weekday()] in self.days and self.start <= local.time() < self.end
 
     def find_next_moment(self, local: datetime) -> datetime:
-        """`local`, or the next beginning of a working day after it."""
+        """Return `local` if it is working time, otherwise the next start of a working day."""
         if not self.days or self.is_working_time(local):
             return local
         start = local.replace(hour=self.start.hour, minute=self.start.minute, second=0, microsecond=0)
@@ -96,9 +98,9 @@ class WorkingHours(DailyHours):
 
 
 class StaffMember(StrictModel):
-    """Somebody who gets alerts.  `phone` is a work phone; alerts go there by `channel`.
+    """A staff member who gets alerts on the work phone `phone` by `channel`.
 
-    Outside `hours` the alerts go to `backup` as well, if that person works then.
+    Outside `hours`, alerts also go to `backup` if that person is working.
     """
 
     name: str
@@ -109,13 +111,13 @@ class StaffMember(StrictModel):
     hours: WorkingHours = WorkingHours()
     backup: Name | None = None
     schools: tuple[Name, ...] = ()
-    """The schools whose cases this person sees; none: all."""
+    """The schools whose cases this person sees. Empty means all schools."""
 
 
 class OnCallGroup(StrictModel):
-    """Who is alerted for one kind of thing.  In YAML a plain list of people will do.
+    """The people who are alerted for one role. In YAML, a plain list of people is valid too.
 
-    `rotate`: who comes first changes every day or week.  `schools`: a chain of its own for a school.
+    `rotate` changes the first person every day or week. `schools` adds people for one school, who come first.
     """
 
     people: tuple[Name, ...] = Field(min_length=1)
@@ -123,31 +125,34 @@ class OnCallGroup(StrictModel):
     schools: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
 
     def order_people(self, school: str | None, day: date) -> tuple[str, ...]:
-        """Everybody, the school's own people first; the first of the others is whose turn it is."""
-        turn = {"never": 0, "daily": day.toordinal(), "weekly": day.toordinal() // 7}[self.rotate] % len(self.people)
-        rotated = (*self.people[turn:], *self.people[:turn])
+        """Return everyone in order: the school's own people, then the group, rotated for this day."""
+        turns = {"never": 0, "daily": day.toordinal(), "weekly": day.toordinal() // 7}
+        first = turns[self.rotate] % len(self.people)
+        rotated = (*self.people[first:], *self.people[:first])
         return tuple(dict.fromkeys((*self.schools.get(school or "", ()), *rotated)))
 
 
 def _parse_on_call(value: object) -> object:
-    return {"people": value} if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return {"people": value}
+    return value
 
 
 class PagingPolicy(StrictModel):
-    """How an emergency is carried on until somebody takes it."""
+    """How Puente repeats the alerts for an emergency until a staff member takes the case."""
 
     every_minutes: int = Field(default=5, ge=1, le=60)
     widen_to: tuple[Name, ...] = ("default",)
-    """The chains that join round by round, in this order."""
+    """The on-call groups that join with each escalation round, in this order."""
     chase_minutes: int = Field(default=30, ge=5, le=240)
-    """After so long without a sign of the one who took it, the others are told."""
+    """After so many minutes without activity by the assignee, the others are alerted again."""
 
 
 class SendingRate(StrictModel):
-    """What the provider allows one sender: messages a second, and for WhatsApp people a day outside a talk.
+    """The provider's limits for one sender: messages per second, and for WhatsApp also new conversations per day.
 
-    Left out: as fast as it goes (twilio.md, sections 3 and 4: 10DLC 1 to 75, WhatsApp 80 a second and 250 to 100,000
-    a day); calls one a second, which is what Twilio places for an account that has not asked for more (its help page
+    Without a value, messages are not limited (twilio.md, sections 3 and 4: 10DLC 1 to 75 per second, WhatsApp 80 per
+    second and 250 to 100,000 per day). Calls are limited to one per second, Twilio's default for an account (help page
     "Calls per second (CPS) limits").
     """
 
@@ -156,7 +161,7 @@ class SendingRate(StrictModel):
 
 
 class MessagePrices(StrictModel):
-    """What one message costs, in dollars, for the preview."""
+    """The price of one message in dollars, for the preview."""
 
     sms_segment: float = Field(default=0.0, ge=0)
     whatsapp: float = Field(default=0.0, ge=0)
@@ -165,57 +170,57 @@ class MessagePrices(StrictModel):
 
 
 class AnnouncementPolicy(StrictModel):
-    """Who may speak for the district to many families, and how fast it goes out."""
+    """Who can send announcements for the district, and how fast Puente sends them."""
 
     senders: tuple[Name, ...] = ()
-    """In whose name an announcement may stand; none: anybody's under `staff`."""
+    """The staff members who can sign an announcement. Empty means everyone under `staff`."""
     released_by_sender: tuple[Name, ...] = ()
-    """Whose announcements leave only when this person has approved them (the superintendent)."""
+    """The signers (such as the superintendent) whose announcements need their own approval."""
     two_people_over: int = Field(default=200, ge=0)
-    """Over so many families two people besides the writer approve."""
+    """Above this number of families, two people besides the author must approve."""
     pace: dict[FamilyChannel, SendingRate] = Field(default_factory=dict)
     rates: MessagePrices = MessagePrices()
 
 
 class AttendancePolicy(StrictModel):
-    """How absences are followed up."""
+    """How Puente follows up on absences."""
 
     hold_days: int = Field(default=5, ge=0, le=30)
-    """For so many school days after a verified event no text about truancy leaves for that school's families."""
+    """For so many school days after a verified event, the school's families get no text about truancy."""
 
     reason_target: int = Field(default=80, ge=0, le=100)
-    """For so many of a hundred absences the reason should be known; shown beside how it is."""
+    """The target percentage of absences with a known reason. The console shows it beside the actual percentage."""
 
     @property
     def max_hold_days(self) -> int:
-        """No hold lasts longer than so many days of the calendar: three weeks of holidays may lie in it."""
+        """The longest hold in calendar days, which allows for three weeks of holidays."""
         return self.hold_days * 3 + 30
 
 
 class IncidentRecordPolicy(StrictModel):
-    """How long the front office's records are kept: of agents who came, and of drills and quizzes."""
+    """How long Puente keeps the front office's records of incidents, drills, and quizzes."""
 
     incidents_years: int = Field(default=3, ge=1, le=30)
     drills_years: int = Field(default=1, ge=1, le=30)
     hold: bool = False
-    """Counsel expects a case in court: nothing is deleted until this is taken away."""
+    """Set when counsel expects a lawsuit (legal hold). Nothing is deleted until it is removed."""
 
 
 class CaseRetentionPolicy(StrictModel):
-    """How long what families tell stays after a person has seen to it (docs/privacy.md has the rule of each table)."""
+    """How long Puente keeps cases after they are closed (docs/privacy.md has the rule of each table)."""
 
     cases_days: int = Field(default=30, ge=1, le=3650)
-    """Requests, with all that was said about them, after they are done."""
+    """Closed cases, with their messages."""
 
 
 class MeetingPolicy(StrictModel):
-    """Meetings with families: `hosts` may stand behind one; none: whoever's role leads (principal, superintendent)."""
+    """Who can host meetings with families. Without `hosts`, staff with a leading role can (principal, superintendent)."""
 
     hosts: tuple[Name, ...] = ()
 
 
 class SchoolBoard(StrictModel):
-    """How anyone comments to the school board: in person at a place, by email, by phone."""
+    """How families can comment to the school board: in person, by email, or by phone."""
 
     place: str = ""
     email: Annotated[str, Field(pattern=r"^$|^[^@\s]+@[^@\s]+$")] = ""
@@ -223,7 +228,7 @@ class SchoolBoard(StrictModel):
 
 
 class District(StrictModel):
-    """`district.yaml`: everything that one district sets for itself."""
+    """The district file, `district.yaml`."""
 
     name: str
     office_phone: str
@@ -249,35 +254,35 @@ class District(StrictModel):
     templates: dict[Name, dict[Language, Annotated[str, Field(pattern=r"^HX[0-9a-f]{32}$")]]] = Field(
         default_factory=dict
     )
-    """Approved WhatsApp templates: for what (`follow_up`), in which language, the ContentSid; {{1}} is the district."""
+    """ContentSids of approved WhatsApp templates, by purpose (`follow_up`) and language. {{1}} is the district."""
     template_texts: dict[Name, dict[Language, str]] = Field(default_factory=dict)
-    """What these templates say, as Meta approved them ({{1}} the district, {{2}} an announcement): for the preview."""
+    """The text of these templates as Meta approved it, for the preview. {{2}} is the announcement."""
     answers: dict[Name, str] = Field(default_factory=dict)
-    """What staff often write to families: drafted and reviewed in the catalogs, so that no machine is needed."""
+    """Texts that staff often write to families. The catalogs translate them, so that no machine translation is needed."""
     protocol: IncidentProtocol | None = None
-    """What the front office does when agents come; counsel signs it."""
+    """What the front office does when agents come. Counsel signs it."""
     watch: dict[Name, WatchedSource] = Field(default_factory=dict)
-    """Sources that somebody reads every week; the digest names them."""
+    """Sources that their owners read regularly. The digest lists them."""
     context: dict[Name, ContextNote] = Field(default_factory=dict)
-    """Dated notes for staff, on the page of the digest."""
+    """Dated notes for staff, which the digest page shows."""
     gatherings: MeetingPolicy = MeetingPolicy()
     technical: Name | None = None
-    """Who looks after the machines: is told by text when the line is not well."""
+    """The technical contact, who gets a text when part of Puente fails."""
     board: SchoolBoard = SchoolBoard()
     board_meetings: tuple[datetime, ...] = ()
-    """When the school board meets, on the district's clocks."""
+    """When the school board meets, in the district's time zone."""
 
     @model_validator(mode="after")
     def _check_references(self) -> Self:
         if "en" not in self.languages:
-            raise ValueError("languages must hold 'en': it is what every text falls back to")
-        for role, chain in self.on_call.items():
-            self._check_on_call(role, chain)
+            raise ValueError("languages must include 'en', because every text falls back to English")
+        for role, group in self.on_call.items():
+            self._check_on_call(role, group)
         if "default" not in self.on_call:
-            raise ValueError("on_call needs 'default': who is alerted when a role has nobody of its own")
+            raise ValueError("on_call needs 'default', the people who are alerted for roles without a group")
         for name, person in self.staff.items():
             if person.backup == name or (person.backup and person.backup not in self.staff):
-                raise ValueError(f"the backup of '{name}' must be somebody else who stands under 'staff'")
+                raise ValueError(f"the backup of '{name}' must be another person under 'staff'")
             unknown = [school for school in person.schools if school not in self.schools]
             if unknown:
                 raise ValueError(f"'{name}' works at '{unknown[0]}', which is not under 'schools'")
@@ -295,48 +300,49 @@ class District(StrictModel):
             raise ValueError(f"paging widens to '{missing[0]}', which is not under 'on_call'")
         return self
 
-    def _check_on_call(self, role: str, chain: OnCallGroup) -> None:
-        """Nobody alone, no role alone, never the EL/ML coordinator alone (SEED_MAP.md, C2c)."""
-        for school in chain.schools:
+    def _check_on_call(self, role: str, group: OnCallGroup) -> None:
+        """Require two people with two roles, not only EL/ML coordinators (SEED_MAP.md, C2c)."""
+        for school in group.schools:
             if school not in self.schools:
                 raise ValueError(f"on_call '{role}' names the school '{school}', which is not under 'schools'")
-        people = {*chain.people, *(name for school_people in chain.schools.values() for name in school_people)}
+        people = {*group.people, *(name for school_people in group.schools.values() for name in school_people)}
         unknown = sorted(people - self.staff.keys())
         if unknown:
             raise ValueError(f"on_call '{role}' names '{unknown[0]}', who is not under 'staff'")
-        if len(set(chain.people)) < 2:
-            raise ValueError(f"on_call '{role}' needs two different people: one may be ill, or asleep")
-        roles = {self.staff[person].role.casefold() for person in chain.people}
+        if len(set(group.people)) < 2:
+            raise ValueError(f"on_call '{role}' needs two different people, because one can be ill or asleep")
+        roles = {self.staff[person].role.casefold() for person in group.people}
         if len(roles) < 2:
-            raise ValueError(f"on_call '{role}' ends in one role only ({roles.pop()}): add somebody of another role")
+            raise ValueError(f"on_call '{role}' has only one role ({roles.pop()}): add a person with another role")
         if all(EL_COORDINATOR_PATTERN.search(name) for name in roles):
-            raise ValueError(f"on_call '{role}' rests on the EL/ML coordinator alone: add a leader or the office")
+            raise ValueError(f"on_call '{role}' has only EL/ML coordinators: add a leader or the office")
 
     def find_owners(self, role: str) -> tuple[str, ...]:
-        """Who owns content that is `role`'s ("legal partner"): the first of that chain or role, else the default."""
+        """Find the owner of a role's content ("legal partner"): the first of its group or role, else of the default."""
         group = self.on_call.get(role.replace(" ", "_"))
-        chain = group.people if group else ()
+        if group:
+            return group.people[:1]
         role_holders = tuple(name for name, staff in self.staff.items() if staff.role.casefold() == role.casefold())
-        return (chain or role_holders or self.on_call["default"].people)[:1]
+        return (role_holders or self.on_call["default"].people)[:1]
 
     def find_staff_by_address(self, address: str) -> str | None:
-        """The id of the member of staff whose registered phone this address is."""
+        """Find the ID of the staff member with this phone."""
         number = address.removeprefix("whatsapp:")
         return next((name for name, staff in self.staff.items() if staff.phone == number), None)
 
     def find_school_in_text(self, text: str) -> str | None:
-        """The school that a text names by the first word of its name; None if it names none, or two."""
+        """Find the school that a text names by the first word of its name. None if it names no school or several."""
         words = set(normalize_text(text).split())
         matches = [name for name, school in self.schools.items() if normalize_text(school.name).split()[0] in words]
         return matches[0] if len(matches) == 1 else None
 
     def list_on_call(self, role: str, school: str | None, moment: datetime) -> tuple[str, ...]:
-        """The people of a role, the school's own first, in this day's order; the default chain for an unknown role."""
+        """List the people of a role in this day's order, the school's own first. Unknown roles use the default group."""
         group = self.on_call.get(role, self.on_call["default"])
         return group.order_people(school, self.to_local_time(moment).date())
 
     def list_alert_recipients(self, role: str, moment: datetime, school: str | None = None) -> dict[str, StaffMember]:
-        """Who gets the alerts of a role, by staff id: who works at this moment first, backups of the others after."""
+        """Return who gets the alerts of a role, by staff ID: people at work, then backups, then everyone off duty."""
         people = list(self.list_on_call(role, school, moment))
         local = self.to_local_time(moment)
         working = [person for person in people if self.staff[person].hours.is_working_time(local)]
@@ -346,53 +352,64 @@ class District(StrictModel):
         return {person: self.staff[person] for person in dict.fromkeys([*working, *working_backups, *off_duty])}
 
     def find_next_work_time(self, person: str, moment: datetime) -> datetime:
-        """`at`, or the next moment after it at which this person works."""
+        """Return `moment` if this person works then, otherwise the next start of a working day."""
         return self.staff[person].hours.find_next_moment(self.to_local_time(moment)).astimezone(moment.tzinfo)
 
     def find_first_read_time(self, role: str, moment: datetime, school: str | None = None) -> datetime:
-        """The first moment at which somebody of a chain reads an alert that can wait."""
-        return min(
-            self.find_next_work_time(person, moment) for person in self.list_alert_recipients(role, moment, school)
-        )
+        """Return the first moment at which a recipient of the role reads an alert that can wait."""
+        recipients = self.list_alert_recipients(role, moment, school)
+        return min(self.find_next_work_time(person, moment) for person in recipients)
 
     def find_next_board_meeting(self, day: date) -> datetime | None:
-        """The next meeting of the school board, on this day or after it; None: no date is set, or no way to comment."""
-        can_comment = self.board.place and self.board.email and self.board.phone
-        upcoming = [meeting for meeting in self.board_meetings if meeting.date() >= day] if can_comment else []
-        return min(upcoming, default=None)
+        """Return the next board meeting on or after this day. None without a date or without ways to comment."""
+        if not (self.board.place and self.board.email and self.board.phone):
+            return None
+        return min((meeting for meeting in self.board_meetings if meeting.date() >= day), default=None)
 
     def get_alert_address(self, staff: StaffMember) -> str:
-        """Where alerts go, as Twilio writes addresses; by SMS where WhatsApp is off."""
-        is_whatsapp = staff.channel == "whatsapp" and "whatsapp" in self.channels
-        return f"whatsapp:{staff.phone}" if is_whatsapp else staff.phone
+        """Return the address for alerts as Twilio writes it. If WhatsApp is off, alerts go by SMS."""
+        if staff.channel == "whatsapp" and "whatsapp" in self.channels:
+            return f"whatsapp:{staff.phone}"
+        return staff.phone
 
     def resolve_send_time(self, day_spec: str, hour: time, not_before: datetime) -> datetime:
-        """A time of a day (ISO, or `next_school_day`) when families may be written to; never before `after`."""
+        """Return the first waking time at or after this hour of a day, and not before `not_before`.
+
+        Args:
+            day_spec: An ISO date, or `next_school_day`.
+        """
         local = self.to_local_time(not_before)
-        day = self.find_next_school_day(local.date()) if day_spec == "next_school_day" else date.fromisoformat(day_spec)
+        if day_spec == "next_school_day":
+            day = self.find_next_school_day(local.date())
+        else:
+            day = date.fromisoformat(day_spec)
         requested = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(not_before.tzinfo)
         return self.find_next_waking_time(max(requested, not_before))
 
     def to_local_time(self, moment: datetime) -> datetime:
-        """A moment on the district's clocks."""
+        """Convert a moment to the district's time zone."""
         return moment.astimezone(ZoneInfo(self.time_zone))
 
     def find_next_waking_time(self, moment: datetime) -> datetime:
-        """`at`, or the next moment after it at which families may be written to unasked."""
+        """Return `moment`, or the next moment at which Puente can message families on its own initiative."""
         local, hours = self.to_local_time(moment), self.waking_hours
         start = local.replace(hour=hours.start.hour, minute=hours.start.minute, second=0, microsecond=0)
         if local.time() < hours.start:
             return start.astimezone(moment.tzinfo)
-        return moment if local.time() < hours.end else (start + timedelta(days=1)).astimezone(moment.tzinfo)
+        if local.time() < hours.end:
+            return moment
+        return (start + timedelta(days=1)).astimezone(moment.tzinfo)
 
     def get_answer_due_date(self, moment: datetime, severity: str = "follow_up") -> date:
-        """The day by which a family is answered: `reply_within_days` school days from now; `escalate_day` the next."""
+        """Return the day by which staff answer a family: in `reply_within_days` school days, or one for `escalate_day`."""
         day = self.to_local_time(moment).date()
         for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
             day = self.find_next_school_day(day)
         return day
 
     def find_next_school_day(self, day: date) -> date:
-        """The next day from Monday to Friday that is not one of the `closed_days`."""
+        """Return the next day from Monday to Friday that is not one of the `closed_days`."""
         day += timedelta(days=1)
-        return day if day.weekday() < 5 and day not in self.closed_days else self.find_next_school_day(day)
+        while day.weekday() >= 5 or day in self.closed_days:
+            day += timedelta(days=1)
+        return day

@@ -1,4 +1,4 @@
-"""Facts: what a flow may state, each with its source and the day it was last checked.  Past its time it is not said."""
+"""Define facts: statements with a source and a review date. Puente does not state an overdue fact."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -10,24 +10,27 @@ from bot.base.language_codes import Language
 from bot.flows.model import Name, Need, StrictModel
 
 MAX_FACT_AGE_DAYS = {"fast": 14, "medium": 120, "slow": 365}
-"""How long a fact may be stated after it was checked, by how fast the matter changes (FACTS.md: FAST, MED, SLOW)."""
+"""For how many days after a review a fact can be stated, by how fast it changes (FACTS.md: FAST, MED, SLOW)."""
 
 
 LIVE_FACT_IDS = frozenset({"school_status", "what_is_held"})
-"""Stated like a fact, but kept in the database: how the family's school is (bot/store/statuses; where nothing is
-verified now, nothing is said in its place), and what is held about the family (bot/store/held)."""
+"""Values that flows state like facts but that come from the database.
+
+They are the status of the family's school, which is empty unless a verified status is current, and the summary of the
+data that Puente holds about the family.
+"""
 DATA_SUMMARY_FACT_ID = "what_is_held"
 
 PartnerKind = Literal["legal", "needs"]
 PARTNER_CHECK_VALID_DAYS = 120
-"""So long after somebody called it, an organization is named to families."""
+"""For how many days after a call to a partner Puente names it to families."""
 
 
 PartnerService = Literal[
     "asylum", "family_petitions", "work_permits", "court_help", "food", "clothes", "rent", "shelter", "clinic",
     "counseling", "english_classes", "interpreters",
 ]  # fmt: skip
-"""What an organization does, as a closed list: each has a text (`service_asylum` …) in every language."""
+"""The services of partners, as a closed list. Each has a text (`service_asylum` …) in every language."""
 SERVICES_BY_NEED: Mapping[Need, frozenset[str]] = {
     "legal": frozenset({"asylum", "family_petitions", "work_permits", "court_help"}),
     "food": frozenset({"food", "clothes"}),
@@ -35,11 +38,11 @@ SERVICES_BY_NEED: Mapping[Need, frozenset[str]] = {
     "health": frozenset({"clinic", "counseling"}),
     "learning": frozenset({"english_classes", "interpreters"}),
 }
-"""Which services answer what a family asks for (flow find_help)."""
+"""The services that match each need of a family (flow find_help)."""
 
 
 class SignedPolicy(StrictModel):
-    """A rule of the district that may be stated to families, because counsel has signed it off until a day."""
+    """A rule of the district that can be stated to families until a day, because counsel signed it."""
 
     version: str
     signed_off_by: str
@@ -47,14 +50,15 @@ class SignedPolicy(StrictModel):
     review_by: date
 
     def is_in_force(self, today: date) -> bool:
-        """Whether counsel's word covers this day."""
+        """Return whether counsel's signature covers this day."""
         return self.signed_on <= today <= self.review_by
 
 
 class Partner(StrictModel):
-    """An organization that helps families.  `cost` and `languages` are told with its name and number.
+    """An organization that helps families. Families see its cost and languages with its name and number.
 
-    `area`: the ZIP codes and towns that it serves; none: everywhere.  `owner`: the role that calls it in time.
+    `area` is the ZIP codes and towns that it serves; empty means everywhere. `owner` is the role that calls it to check
+    its number.
     """
 
     name: str
@@ -69,20 +73,22 @@ class Partner(StrictModel):
     website: Annotated[str, Field(pattern=r"^[a-z0-9.-]+\.[a-z]{2,}(/[!-~]*)?$")] | None = None
 
     def is_recently_checked(self, today: date) -> bool:
-        """Whether somebody checked it lately enough that families may be sent there."""
+        """Return whether the partner was checked recently enough to be named to families."""
         return self.checked_on <= today <= self.get_last_valid_day()
 
     def get_last_valid_day(self) -> date:
-        """The last day on which it is named without being called again."""
+        """Return the last day on which it can be named without another call."""
         return self.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
 
     def can_help_with(self, need: Need) -> bool:
-        """Whether it does what a family asks for; legal help also where no service is named."""
-        return bool(SERVICES_BY_NEED[need] & set(self.services)) or (need == "legal" and self.kind == "legal")
+        """Return whether it offers a service for this need. A legal partner matches without listed services."""
+        if need == "legal" and self.kind == "legal":
+            return True
+        return bool(SERVICES_BY_NEED[need] & set(self.services))
 
 
 class SourceReference(StrictModel):
-    """Where a fact stands: what was read, where, and on which day."""
+    """The source of a fact: what was read, where, and on which day."""
 
     title: str
     url: str | None = None
@@ -90,9 +96,10 @@ class SourceReference(StrictModel):
 
 
 class Fact(StrictModel):
-    """One dated statement.  `needs` names policies of the district file without which it is not said.
+    """One dated statement.
 
-    `partners`: it lists the organizations of this kind, and is not said where none was checked lately.
+    `needs` names the policies of the district file that must be in force. If `partners` is set, the fact lists the
+    partners of this kind, and at least one of them must be recently checked.
     """
 
     text: str
@@ -104,34 +111,36 @@ class Fact(StrictModel):
     partners: PartnerKind | None = None
 
     def get_review_due_date(self) -> date:
-        """The last day on which this may be stated without being checked again."""
+        """Return the last day on which this can be stated without another review."""
         return self.reviewed_on + timedelta(days=MAX_FACT_AGE_DAYS[self.changes])
 
     def is_usable(self, today: date, policies: Mapping[str, SignedPolicy], partners: Iterable[Partner]) -> bool:
-        """Whether it may be stated today: in date, and all that it rests on is signed off and in date."""
+        """Return whether it can be stated today: it is current, and so are the policies and partners it needs."""
+        if not self.reviewed_on <= today <= self.get_review_due_date():
+            return False
         needed_policies = [policies.get(need) for need in self.needs]
-        is_signed = all(policy and policy.is_in_force(today) for policy in needed_policies)
-        has_partners = self.partners is None or any(
-            partner.kind == self.partners and partner.is_recently_checked(today) for partner in partners
-        )
-        return is_signed and has_partners and self.reviewed_on <= today <= self.get_review_due_date()
+        if not all(policy and policy.is_in_force(today) for policy in needed_policies):
+            return False
+        if self.partners is None:
+            return True
+        return any(partner.kind == self.partners and partner.is_recently_checked(today) for partner in partners)
 
 
 class DistrictFact(Fact):
-    """A statement that the district makes about itself: it is its own source."""
+    """A statement that the district makes about itself, so that the district is the source."""
 
-    source: SourceReference | None = None  # type: ignore[assignment]  # a fact of flows/facts.yaml always has one
+    source: SourceReference | None = None  # type: ignore[assignment]  # required only in flows/facts.yaml
 
 
 class FactsFile(StrictModel):
-    """`flows/facts.yaml`: what is stated everywhere, and (id: what to write there) what each district says itself."""
+    """`flows/facts.yaml`: the facts of all districts, and IDs of facts that each district writes, with a hint."""
 
     facts: dict[Name, Fact] = Field(min_length=1)
     from_district: dict[Name, str] = Field(default_factory=dict)
 
 
 class WatchedSource(StrictModel):
-    """A source that somebody reads every week, because what it tells may change what the district does."""
+    """A source that its owner reads regularly, because a change there can affect the district."""
 
     title: str
     url: Annotated[str, Field(pattern=r"^https://[^\s]+$", max_length=300)]
@@ -140,16 +149,16 @@ class WatchedSource(StrictModel):
 
 
 class ContextNote(StrictModel):
-    """A dated note for staff: why families ask what they ask.  Families are never told it: the line states no news."""
+    """A dated note that explains to staff why families ask. Families never see it, since Puente states no news."""
 
     text: Annotated[str, Field(max_length=600)]
     source: SourceReference
     owner: str
 
     def get_due_date(self) -> date:
-        """The last day on which staff are shown it without its being read again."""
+        """Return the last day on which staff see it without another review."""
         return self.source.read_on + timedelta(days=MAX_FACT_AGE_DAYS["medium"])
 
     def is_current(self, today: date) -> bool:
-        """Whether it was read lately enough."""
+        """Return whether its source was read recently enough."""
         return self.source.read_on <= today <= self.get_due_date()

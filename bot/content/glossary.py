@@ -1,4 +1,4 @@
-"""`messages/glossary.yaml`: how terms of American schools are said in each language, and which stay English."""
+"""Read `messages/glossary.yaml`: the agreed translations of American school terms, and the terms that stay English."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from bot.flows.model import StrictModel
 
 _GENERIC_SCHOOL_WORDS = "the school escuela academy saint san santa north south east west high new central"
 GENERIC_SCHOOL_WORDS = frozenset(_GENERIC_SCHOOL_WORDS.split())
-"""A school's first word that is no name of its own ("North High School")."""
+"""First words of school names that do not identify a school ("North High School")."""
 TermForms = Annotated[
     tuple[str, ...],
     BeforeValidator(lambda value: (value,) if isinstance(value, str) else value),
@@ -22,7 +22,7 @@ TermForms = Annotated[
 
 
 class GlossaryEntry(StrictModel):
-    """A term: kept as it is, or said in other languages.  `also`: other English forms, such as the plural."""
+    """A term that stays English (`keep`) or has translations (`say`). `also`: other English forms, such as plurals."""
 
     keep: bool = False
     also: tuple[str, ...] = ()
@@ -31,7 +31,7 @@ class GlossaryEntry(StrictModel):
     @model_validator(mode="after")
     def _check_keep_or_say(self) -> Self:
         if self.keep == bool(self.say):
-            raise ValueError("write either 'keep: true' or 'say:' with the wording in each language")
+            raise ValueError("write either 'keep: true', or 'say:' with a translation in each language")
         return self
 
 
@@ -43,14 +43,14 @@ class GlossaryFile(StrictModel):
 
 @dataclass(frozen=True)
 class DistrictGlossary:
-    """What is said as agreed: terms by their English form, and names that stay as they are."""
+    """The terms by their English form, and the names that are never translated."""
 
     terms: Mapping[str, GlossaryEntry]
     names: tuple[str, ...]
 
 
 def read_glossary(source: Source) -> dict[str, GlossaryEntry]:
-    """The terms of the file; raises `BadSource` where it is wrong, or a form stands under two terms."""
+    """Return the terms of the file. Raises `SourceError` if it is invalid or a form belongs to two terms."""
     file = source.parse_model(GlossaryFile)
     duplicates = [source.build_problem(("terms", term), message) for term, message in _find_duplicates(file)]
     if duplicates:
@@ -63,14 +63,14 @@ def _find_duplicates(file: GlossaryFile) -> Iterator[tuple[str, str]]:
     for name, entry in file.terms.items():
         for form in (name, *entry.also):
             if form in seen:
-                yield name, f"'{form}' stands under '{seen[form]}' already: keep one"
+                yield name, f"'{form}' is already under '{seen[form]}': keep one of them"
             seen[form] = name
 
 
 def list_own_names(district: District) -> tuple[str, ...]:
-    """Of this district, its schools (their first words too), staff and partners."""
+    """List the names of the district, its schools, staff, and partners, and the first words of school names."""
     schools = [school.name for school in district.schools.values()]
-    first = [name.split()[0] for name in schools if name.split()[0].casefold() not in GENERIC_SCHOOL_WORDS]
+    first_words = [name.split()[0] for name in schools if name.split()[0].casefold() not in GENERIC_SCHOOL_WORDS]
     staff = [person.name for person in district.staff.values()]
     partners = [partner.name for partner in district.partners.values()]
-    return tuple(dict.fromkeys([district.name, *schools, *first, *staff, *partners]))
+    return tuple(dict.fromkeys([district.name, *schools, *first_words, *staff, *partners]))

@@ -1,6 +1,6 @@
-"""The front office's protocol for agents at school: steps and a quiz, in force only while counsel's signature holds.
+"""Define the front office's protocol for agents at school: steps and a quiz, live only while counsel's signature holds.
 
-Nothing here is advice of the program's own: every sentence stands in the district file, and counsel has signed it.
+Puente gives no advice of its own: every sentence comes from the district file, and counsel signed it.
 """
 
 from datetime import date
@@ -13,11 +13,11 @@ from bot.content.facts import SourceReference
 from bot.flows.model import StrictModel
 
 MAX_STEP_CHARACTERS = 320
-"""A step is read on a phone while somebody stands at the desk: two or three short sentences."""
+"""Staff read a step on a phone while agents are at the desk, so it has two or three short sentences."""
 
 
 class ProtocolText(StrictModel):
-    """A step in another language of the staff; counsel's signature covers it as well."""
+    """A step in another language of the staff. Counsel's signature covers it too."""
 
     say: str = Field(max_length=MAX_STEP_CHARACTERS)
     ask: str | None = Field(default=None, max_length=MAX_STEP_CHARACTERS)
@@ -29,12 +29,12 @@ class ProtocolStep(ProtocolText):
     also: dict[Language, ProtocolText] = Field(default_factory=dict)
 
     def get_in_language(self, language: str) -> ProtocolText:
-        """The step in this language, else in English."""
+        """Return the step in this language, or in English if it has no translation."""
         return self.also.get(language, self)
 
 
 class QuizQuestion(StrictModel):
-    """A question of the quiz: `right` is the number of the right choice, from 1; `why` is shown after it."""
+    """A quiz question. `right` is the number of the right choice, from 1. `why` is shown after the answer."""
 
     question: str
     choices: tuple[str, ...] = Field(min_length=2, max_length=5)
@@ -44,12 +44,12 @@ class QuizQuestion(StrictModel):
     @model_validator(mode="after")
     def _check_right_choice(self) -> Self:
         if self.right > len(self.choices):
-            raise ValueError(f"'right: {self.right}' is none of the {len(self.choices)} choices")
+            raise ValueError(f"'right: {self.right}' is not one of the {len(self.choices)} choices")
         return self
 
 
 class IncidentProtocol(StrictModel):
-    """`protocol:` of the district file.  Without a signature, as a sample, or past `review_by` it is not live."""
+    """`protocol:` in the district file. It is not live as a sample, without a signature, or after `review_by`."""
 
     title: str
     version: str
@@ -67,11 +67,11 @@ class IncidentProtocol(StrictModel):
         if any(signed) and not all(signed):
             raise ValueError("a signature needs all three: signed_off_by, signed_on, review_by")
         if self.sample and any(signed):
-            raise ValueError("a sample is signed by nobody: take 'sample' away when counsel has signed your own text")
+            raise ValueError("a sample cannot be signed: remove 'sample' when counsel has signed your own text")
         return self
 
     def is_live(self, today: date) -> bool:
-        """Whether counsel's signature covers this day."""
+        """Return whether counsel's signature covers this day."""
         if self.sample or self.signed_on is None or self.review_by is None:
             return False
         return self.signed_on <= today <= self.review_by

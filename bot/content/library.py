@@ -1,6 +1,6 @@
-"""The library: flows, facts, texts, catalogs, phrases and the district, read once at start and checked whole."""
+"""Load the library once at the start: flows, facts, texts, catalogs, phrases, and the district, checked as a whole."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -13,7 +13,7 @@ from bot.content.district import District
 from bot.content.facts import LIVE_FACT_IDS, Fact, FactsFile
 from bot.content.glossary import DistrictGlossary, list_own_names, read_glossary
 from bot.content.spoken_texts import SpokenTextsFile
-from bot.content.spoken_texts import find_problems as unspoken
+from bot.content.spoken_texts import find_problems as find_spoken_text_problems
 from bot.content.texts import TextId, TextsFile
 from bot.flows.loader import FlowReferences, load_flows
 from bot.flows.model import FlowSet, StrictModel
@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """Everything that is said and by whom it is answered.  Never changed while the program runs."""
+    """All content of the district. It never changes while a process runs."""
 
     flows: FlowSet
     facts: dict[str, Fact]
@@ -40,18 +40,18 @@ class Library:
     district: District
     glossary: DistrictGlossary
     spoken_texts: Mapping[str, str] = field(default_factory=dict)
-    """What callers hear instead of a text: written → said, in English."""
+    """What callers hear instead of a text: written → spoken, in English."""
     machine_languages: frozenset[str] = frozenset()
-    """Languages that a family may choose although they have no catalog: a machine drafts them."""
+    """Languages without a catalog that a family can choose, because a machine translates them."""
 
     @property
     def understood_languages(self) -> tuple[str, ...]:
-        """Those that the district answers in, and those that the phrases taught besides."""
+        """The languages of the district, and the others that the classifier knows."""
         return tuple(dict.fromkeys((*self.district.languages, *self.phrasebook.nlu_model.lexicons)))
 
 
 def add_other_languages(library: Library) -> Library:
-    """The library of a district that lets a machine draft: it knows the names of some 150 more languages."""
+    """Add the names of about 150 languages, for a district that allows machine translation."""
     catalog_languages = frozenset({SOURCE_LANGUAGE, *library.catalogs.texts})
     phrasebook = library.phrasebook
     names = {**other_languages.map_names_to_codes(catalog_languages), **phrasebook.names}
@@ -64,7 +64,7 @@ def add_other_languages(library: Library) -> Library:
 
 
 def load_library(root: Path, district_file: Path) -> Library:
-    """The library of the checkout at `root`.  Raises `BadSource` with every problem of every file."""
+    """Load the library of the checkout at `root`. Raises `SourceError` with every problem of every file."""
     problems: list[Problem] = []
     district = _try_load(problems, lambda: _load_model(district_file, District))
     facts = _try_load(problems, lambda: _load_model(root / "flows/facts.yaml", FactsFile))
@@ -73,33 +73,38 @@ def load_library(root: Path, district_file: Path) -> Library:
     phrasebook = _try_load(problems, lambda: _load_phrasebook(root))
     terms = _try_load(problems, lambda: read_glossary(_parse_file(root / "messages/glossary.yaml")))
     spoken = _try_load(problems, lambda: _load_spoken_texts(root / "flows/spoken.yaml"))
-    flow_files = (
-        _try_load(problems, lambda: {name: decode_source(data, name) for name, data in _list_flow_files(root)}) or {}
-    )
-    known_names = _collect_known_names(root, district, facts)
-    flows = _try_load(problems, lambda: load_flows(flow_files, known_names))
+    flow_files = _try_load(problems, lambda: _read_flow_files(root)) or {}
+    references = _collect_known_names(root, district, facts)
+    flows = _try_load(problems, lambda: load_flows(flow_files, references))
     if problems or not (district and facts and texts and catalogs and phrasebook and flows) or terms is None:
         raise SourceError(sorted(problems))
     all_facts = {**facts.facts, **district.facts}
     if broken_ids := [name for name, fact in all_facts.items() if not has_valid_placeholders(fact.text)]:
         file = "flows/facts.yaml" if broken_ids[0] in facts.facts else format_path(district_file)
         raise SourceError([Problem(file, 1, 1, f"a brace is not closed in the fact '{broken_ids[0]}': write {{name}}")])
-    district_fact_ids, glossary = frozenset(facts.from_district), DistrictGlossary(terms, list_own_names(district))
     return Library(
-        flows, all_facts, district_fact_ids, texts.texts, catalogs, phrasebook, district, glossary, spoken or {}
+        flows=flows,
+        facts=all_facts,
+        district_fact_ids=frozenset(facts.from_district),
+        texts=texts.texts,
+        catalogs=catalogs,
+        phrasebook=phrasebook,
+        district=district,
+        glossary=DistrictGlossary(terms, list_own_names(district)),
+        spoken_texts=spoken or {},
     )
 
 
 def _load_spoken_texts(path: Path) -> dict[str, str]:
     source = _parse_file(path)
     pairs = source.parse_model(SpokenTextsFile)
-    if problems := list(unspoken(source, pairs)):
+    if problems := list(find_spoken_text_problems(source, pairs)):
         raise SourceError(problems)
     return pairs.build_mapping()
 
 
 def _collect_known_names(root: Path, district: District | None, facts: FactsFile | None) -> FlowReferences:
-    """What the flows may name; where a file could not be read, what stands in it is missed as well."""
+    """Collect the names that flows can refer to. Names in a file that could not be read are reported as missing."""
     all_facts = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
     roles = frozenset(district.on_call) if district else frozenset()
     condition_names = list_condition_names(district, all_facts) if district else frozenset()
@@ -112,7 +117,7 @@ def _collect_known_names(root: Path, district: District | None, facts: FactsFile
 
 
 def _try_load(problems: list[Problem], load: Callable[[], R]) -> R | None:
-    """What `load` gives; its problems are kept, so that all files' problems are told at once."""
+    """Return what `load` returns. Collect its problems, so that the problems of all files appear together."""
     try:
         return load()
     except SourceError as bad:
@@ -161,10 +166,12 @@ def _load_nlu_model(path: Path) -> NluModel:
         raise SourceError([problem]) from None
 
 
-def _list_flow_files(root: Path) -> Iterator[tuple[str, bytes]]:
+def _read_flow_files(root: Path) -> dict[str, str]:
+    texts = {}
     for path in sorted((root / "flows").glob("*.yaml")):
         if path.name not in NON_FLOW_FILES:
-            yield format_path(path), path.read_bytes()
+            texts[format_path(path)] = decode_source(path.read_bytes(), format_path(path))
+    return texts
 
 
 def _read_files(folder: Path, pattern: str) -> dict[str, bytes]:
@@ -172,7 +179,7 @@ def _read_files(folder: Path, pattern: str) -> dict[str, bytes]:
 
 
 def format_path(path: Path) -> str:
-    """A path as a person would type it from the checkout."""
+    """Return the path relative to the working directory, if it is below it."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

@@ -1,6 +1,6 @@
-"""An organization as lines for the district file: checked by the file's own model, quoted so that YAML reads the same.
+"""Render a partner as lines for the district file, validated by its model and quoted so that YAML reads the same.
 
-Pure.  Nothing is written into a file: whoever keeps it pastes the lines, and the review of that change is the gate.
+Puente writes no file. The person who maintains the district file pastes the lines, and that change is reviewed.
 """
 
 import re
@@ -16,15 +16,16 @@ MAX_PARTNER_ID_LENGTH = 40
 
 
 def parse_partner(fields: Mapping[str, object]) -> Partner | tuple[str, ...]:
-    """The organization that was typed, or the names of the fields that the district file would refuse."""
+    """Return the partner, or the names of the fields that the district file would refuse."""
+    filled_fields = {name: value for name, value in fields.items() if value not in ("", (), None)}
     try:
-        return Partner.model_validate({name: value for name, value in fields.items() if value not in ("", (), None)})
-    except ValidationError as wrong:
-        return tuple(dict.fromkeys(str(detail["loc"][0]) for detail in wrong.errors()))
+        return Partner.model_validate(filled_fields)
+    except ValidationError as error:
+        return tuple(dict.fromkeys(str(detail["loc"][0]) for detail in error.errors()))
 
 
 def render_lines(partner: Partner, taken_ids: Container[str]) -> str:
-    """What is pasted under `partners:`, two spaces in; its id is none that is `taken`."""
+    """Render the lines to paste under `partners:`, indented by two spaces, with an ID that is not taken."""
     dumped = partner.model_dump(exclude_defaults=True)
     values = {name: list(value) if isinstance(value, tuple) else value for name, value in dumped.items()}
     name = next(partner_id for partner_id in _generate_ids(partner.name) if partner_id not in taken_ids)
@@ -33,11 +34,9 @@ def render_lines(partner: Partner, taken_ids: Container[str]) -> str:
 
 
 def _generate_ids(name: str) -> Iterator[str]:
-    """`prairie_legal_aid`, `prairie_legal_aid_2` …; `partner` for a name without Latin letters."""
-    base_id = (
-        re.sub(r"[^a-z0-9]+", "_", normalize_text(name)).strip("_0123456789")[:MAX_PARTNER_ID_LENGTH].strip("_")
-        or "partner"
-    )
+    """Generate `prairie_legal_aid`, `prairie_legal_aid_2` …, or `partner` … for a name without Latin letters."""
+    letters = re.sub(r"[^a-z0-9]+", "_", normalize_text(name)).strip("_0123456789")
+    base_id = letters[:MAX_PARTNER_ID_LENGTH].strip("_") or "partner"
     yield base_id
     number = 2
     while True:

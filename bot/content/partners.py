@@ -1,7 +1,7 @@
-"""The district's list of organizations: as it stands after staff have called them, and whom a family is told of.  Pure.
+"""Apply the staff's calls to the district's partners, and select those that Puente names to a family.
 
-Nobody is recommended over anybody: who speaks the family's language comes first, then who serves its town, and among
-equals the first place goes round from day to day.
+Puente does not rank partners. Those that serve the family's town are preferred, those that speak its language come
+first, and the order among equals rotates daily.
 """
 
 import re
@@ -15,12 +15,12 @@ from bot.content.facts import Partner
 from bot.flows.model import Need
 
 MAX_PARTNERS_SHOWN = 3
-"""So many stand in one message."""
+"""How many partners one message names."""
 ZIP_CODE_PATTERN = re.compile(r"(?<!\d)\d{5}(?!\d)")
 
 
 class PartnerCheckRecord(Protocol):
-    """A call to a partner (`bot.store.community.partner_checks`). It vouches only for the number that was called."""
+    """A call to a partner (`bot.store.community.partner_checks`). It confirms only the number that was called."""
 
     @property
     def partner(self) -> str: ...
@@ -34,7 +34,7 @@ class PartnerCheckRecord(Protocol):
 
 @dataclass(frozen=True)
 class HelpSeeker:
-    """Who asks: its language, and where it lives if it said so."""
+    """A family that asks for help. `location` is the town or ZIP code that it wrote."""
 
     language: str
     location: str = ""
@@ -44,7 +44,7 @@ C = TypeVar("C", bound=PartnerCheckRecord)
 
 
 def find_last_check(name: str, partner: Partner, checks: Iterable[C]) -> C | None:
-    """The last call to the number that stands in the file, if it is not older than the file's own check."""
+    """Find the last call to the number in the file, if it is not older than the check in the file."""
     matching_checks = [
         check
         for check in checks
@@ -54,7 +54,7 @@ def find_last_check(name: str, partner: Partner, checks: Iterable[C]) -> C | Non
 
 
 def apply_checks(partners: Mapping[str, Partner], checks: Sequence[PartnerCheckRecord]) -> dict[str, Partner]:
-    """The list with the newer of both checks, the file's and the last call's; without those whose number was wrong."""
+    """Return the partners with the newer of the file's check and the last call, without those with a wrong number."""
     updated = {}
     for name, partner in partners.items():
         last = find_last_check(name, partner, checks)
@@ -66,20 +66,18 @@ def apply_checks(partners: Mapping[str, Partner], checks: Sequence[PartnerCheckR
 
 
 def find_matching(partners: Iterable[Partner], need: Need, family: HelpSeeker, today: date) -> list[Partner]:
-    """Up to three that help with this and were checked lately.  A place that nobody serves leaves nobody out."""
+    """Find up to three recently checked partners for this need. If none serves the location, use all of them."""
     fresh = [partner for partner in partners if partner.is_recently_checked(today) and partner.can_help_with(need)]
     near = [partner for partner in fresh if can_serve(partner, family.location)]
     return order_by_turn(near or fresh, family.language, today)[:MAX_PARTNERS_SHOWN]
 
 
 def order_by_turn(partners: Iterable[Partner], language: str, today: date) -> list[Partner]:
-    """Those who speak this language first; among equals every day another one."""
+    """Order partners that speak this language first. Rotate the order among equals daily."""
     ordered = sorted(partners, key=lambda partner: partner.name)
     speakers = [partner for partner in ordered if language in partner.languages]
-    return [
-        *_rotate(speakers, today),
-        *_rotate([partner for partner in ordered if language not in partner.languages], today),
-    ]
+    others = [partner for partner in ordered if language not in partner.languages]
+    return [*_rotate(speakers, today), *_rotate(others, today)]
 
 
 def _rotate(partners: list[Partner], today: date) -> list[Partner]:
@@ -88,11 +86,14 @@ def _rotate(partners: list[Partner], today: date) -> list[Partner]:
 
 
 def can_serve(partner: Partner, location: str) -> bool:
-    """Whether it serves the town or ZIP code that a family wrote; everybody does where it wrote none."""
+    """Return whether it serves the town or ZIP code that a family wrote. Without a location, every partner does."""
     zips, location_text = set(ZIP_CODE_PATTERN.findall(location)), f" {normalize_text(location)} "
     if not partner.area or not location_text.strip():
         return True
-    return any(
-        place in zips if ZIP_CODE_PATTERN.fullmatch(place) else f" {normalize_text(place)} " in location_text
-        for place in partner.area
-    )
+    for place in partner.area:
+        if ZIP_CODE_PATTERN.fullmatch(place):
+            if place in zips:
+                return True
+        elif f" {normalize_text(place)} " in location_text:
+            return True
+    return False

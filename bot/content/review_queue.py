@@ -1,6 +1,6 @@
-"""What somebody has to look at so that families keep getting answers: facts, policies, partners out of date or nearly.
+"""List the content that needs a review: facts, policies, partners, and the protocol that are or will soon be overdue.
 
-Nothing of it is stored: it follows from the files and the calendar, so no task is ever lost or stays when it is done.
+No task is stored. Tasks follow from the files and the calendar, so no task is lost, and none remains after its review.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,75 +11,73 @@ from bot.content.library import Library
 from bot.content.partners import PartnerCheckRecord, find_last_check
 
 WARNING_PERIOD = timedelta(days=14)
-"""So long before its time ends the owner is told."""
+"""How long before the due date Puente reminds the owner."""
 
 NOT_SET_UP = date.min
-"""The `since` of what a district has not set up yet: on the page and in `bot check`, but no text to anybody."""
+"""The `since` of content that a district has not set up. The console and `bot check` show it; no one gets a text."""
 
 
 @dataclass(frozen=True, order=True)
 class ReviewTask:
-    """`since` is the day from which families are offered a person instead (in the future: from then on)."""
+    """One review. From the day `since`, which can be in the future, families get a person instead of the content."""
 
     since: date
     owner: str
     subject: str
     todo: str
     effect: str = "not said"
-    """What its being overdue means: families are not told it, or (`not live`) the front office gets no steps."""
+    """The effect of an overdue review: families do not see it, or (`not live`) the front office gets no steps."""
     should_warn_early: bool = False
-    """Whether the owner gets a text before its time is over, and not only after."""
+    """Whether the owner gets a text before the due date, and not only after it."""
 
     def is_overdue(self, today: date) -> bool:
-        """Whether families are already sent to a person for want of this."""
+        """Return whether the review is overdue, so that families already get a person instead."""
         return self.since <= today
 
 
 def list_tasks(library: Library, today: date, checks: Sequence[PartnerCheckRecord] = ()) -> list[ReviewTask]:
-    """All that is due or will be within two weeks, the oldest first.  `checks`: calls of staff to partners."""
+    """List the reviews that are due now or within `WARNING_PERIOD`, the oldest first.
+
+    Args:
+        checks: The calls of staff to partners.
+    """
     tasks = [
         *_list_fact_tasks(library),
         *_list_policy_tasks(library),
         *_list_partner_tasks(library, checks),
         *_list_protocol_tasks(library),
     ]
-    return sorted(
-        [
-            *(task for task in tasks if task.since <= today + WARNING_PERIOD),
-            *_list_unwritten_facts(library),
-            *_list_unsigned_protocol(library),
-        ]
-    )
+    due_tasks = [task for task in tasks if task.since <= today + WARNING_PERIOD]
+    return sorted([*due_tasks, *_list_unwritten_facts(library), *_list_unsigned_protocol(library)])
 
 
 def _list_fact_tasks(library: Library) -> Iterator[ReviewTask]:
     for name, fact in library.facts.items():
         file = "flows/facts.yaml" if name not in library.district.facts else "district.yaml"
-        todo = f"Read the source again, mend the text if it changed, then set reviewed_on in {file}."
+        todo = f"Read the source again, correct the text if it changed, then set reviewed_on in {file}."
         yield ReviewTask(fact.get_review_due_date() + timedelta(days=1), fact.owner, f"fact {name}", todo)
 
 
 def _list_policy_tasks(library: Library) -> Iterator[ReviewTask]:
     needed_policies = {need for fact in library.facts.values() for need in fact.needs}
     for name, policy in library.district.policies.items():
-        todo = "Have counsel sign the rule off again, then set signed_on, version and review_by in district.yaml."
+        todo = "Have counsel sign the rule again, then set signed_on, version, and review_by in district.yaml."
         yield ReviewTask(policy.review_by + timedelta(days=1), policy.signed_off_by, f"policy {name}", todo)
     for name in sorted(needed_policies - set(library.district.policies)):
-        yield ReviewTask(
-            NOT_SET_UP, "district counsel", f"policy {name}", "Have counsel sign it off: it is not in district.yaml."
-        )
+        todo = "Have counsel sign it, then add it to district.yaml."
+        yield ReviewTask(NOT_SET_UP, "district counsel", f"policy {name}", todo)
 
 
 def _list_partner_tasks(library: Library, checks: Sequence[PartnerCheckRecord]) -> Iterator[ReviewTask]:
-    """The newer of both counts: the day in the file, or the last call to that number."""
+    """List partners to call. The newer one counts: the check in the file, or the last call to that number."""
     for name, partner in library.district.partners.items():
         last = find_last_check(name, partner, checks)
         if last and not last.is_number_correct:
-            todo = f"The number of {partner.name} was wrong: mend phone and checked_on in district.yaml."
+            todo = f"The number of {partner.name} was wrong: correct phone and checked_on in district.yaml."
             yield ReviewTask(last.checked_on, partner.owner, f"partner {name}", todo)
             continue
         checked = partner.model_copy(update={"checked_on": last.checked_on}) if last else partner
-        todo = f"Call {partner.name}, then say on the page Directory (or in district.yaml) whether all is right."
+        todo = f"Call {partner.name}, then record on the page Directory (or in district.yaml) whether all is right."
         yield ReviewTask(checked.get_last_valid_day() + timedelta(days=1), partner.owner, f"partner {name}", todo)
 
 
@@ -89,22 +87,21 @@ PROTOCOL_SUBJECT = "protocol for agents at school"
 def _list_protocol_tasks(library: Library) -> Iterator[ReviewTask]:
     protocol = library.district.protocol
     if protocol and protocol.review_by and protocol.signed_off_by:
-        todo = "Review it with counsel, then set signed_on, version and review_by in district.yaml."
-        ends = protocol.review_by + timedelta(days=1)
-        yield ReviewTask(ends, protocol.signed_off_by, PROTOCOL_SUBJECT, todo, "not live", should_warn_early=True)
+        todo = "Review it with counsel, then set signed_on, version, and review_by in district.yaml."
+        since = protocol.review_by + timedelta(days=1)
+        yield ReviewTask(since, protocol.signed_off_by, PROTOCOL_SUBJECT, todo, "not live", should_warn_early=True)
 
 
 def _list_unsigned_protocol(library: Library) -> Iterator[ReviewTask]:
     protocol = library.district.protocol
     if protocol is None or protocol.review_by is None:
         todo = (
-            "Have counsel sign your own steps (bot/incidents/samples has one to begin from): district.yaml, 'protocol'."
+            "Have counsel sign your steps, then add 'protocol' to district.yaml (bot/incidents/samples has a sample)."
         )
         yield ReviewTask(NOT_SET_UP, "district counsel", PROTOCOL_SUBJECT, todo, "not live")
 
 
 def _list_unwritten_facts(library: Library) -> Iterator[ReviewTask]:
     for name in sorted(library.district_fact_ids - frozenset(library.facts)):
-        yield ReviewTask(
-            NOT_SET_UP, "office", f"fact {name}", "Write it under 'facts' in district.yaml: nobody else can say it."
-        )
+        todo = "Write it under 'facts' in district.yaml: only the district knows it."
+        yield ReviewTask(NOT_SET_UP, "office", f"fact {name}", todo)

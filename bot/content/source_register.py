@@ -1,6 +1,6 @@
-"""The register of all that is stated or rested on: facts, policies, partners, notes for staff, sources to watch.
+"""List everything that Puente states or relies on: facts, policies, partners, notes for staff, and watched sources.
 
-It follows from the files and the calendar; only when somebody last looked at a source on the watch list is kept.
+The list follows from the files and the calendar. Only the last review of each watched source is stored.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,14 +13,14 @@ from bot.content.review_queue import WARNING_PERIOD
 
 STATED_STATE, ENDING_SOON_STATE, NOT_STATED_STATE = "said", "soon", "not said"
 REVIEW_NEEDED_STATE, REVIEWED_STATE = "look", "looked"
-"""States of a source on the watch list."""
+"""States of a watched source."""
 REGISTER_STATE_ORDER = (NOT_STATED_STATE, REVIEW_NEEDED_STATE, ENDING_SOON_STATE, STATED_STATE, REVIEWED_STATE)
-"""What needs somebody first."""
+"""The order of the list: entries that need attention come first."""
 
 
 @dataclass(frozen=True)
 class RegisterEntry:
-    """`subject` such as `fact home_entry`; `due` the last day on which it counts; `for_families` False: staff only."""
+    """One entry of the list. `subject` is such as `fact home_entry`; `due` is the last day on which it is valid."""
 
     subject: str
     text: str
@@ -34,17 +34,23 @@ class RegisterEntry:
 
     @property
     def needs_attention(self) -> bool:
-        """Whether an owner has something to do."""
+        """Whether the owner has something to do."""
         return self.state in (NOT_STATED_STATE, REVIEW_NEEDED_STATE, ENDING_SOON_STATE)
 
 
 def build_register(library: Library, today: date, last_reviewed: Mapping[str, date]) -> list[RegisterEntry]:
-    """Everything, what needs somebody first.  `looked`: subject → when somebody last looked at it."""
+    """List all entries, those that need attention first.
+
+    Args:
+        last_reviewed: The last review of each watched source, by subject.
+    """
     entries = [*_list_facts(library, today), *_list_policies(library, today), *_list_partners(library, today)]
     entries += [*_list_notes(library, today), *_list_watched_sources(library, today, last_reviewed)]
-    return sorted(
-        entries, key=lambda entry: (REGISTER_STATE_ORDER.index(entry.state), entry.due or date.min, entry.subject)
-    )
+    return sorted(entries, key=_get_sort_key)
+
+
+def _get_sort_key(entry: RegisterEntry) -> tuple[int, date, str]:
+    return REGISTER_STATE_ORDER.index(entry.state), entry.due or date.min, entry.subject
 
 
 def _list_facts(library: Library, today: date) -> Iterator[RegisterEntry]:
@@ -52,28 +58,26 @@ def _list_facts(library: Library, today: date) -> Iterator[RegisterEntry]:
     for name, fact in library.facts.items():
         is_usable = fact.is_usable(today, district.policies, district.partners.values())
         source, due = fact.source, fact.get_review_due_date()
-        source_fields = (
-            (source.title, source.url or "", source.read_on) if source else (district.name, "", fact.reviewed_on)
-        )
-        yield RegisterEntry(
-            f"fact {name}", fact.text, fact.owner, _get_state(is_usable, due, today), due, *source_fields
-        )
+        source_fields = (district.name, "", fact.reviewed_on)
+        if source:
+            source_fields = (source.title, source.url or "", source.read_on)
+        state = _get_state(is_usable, due, today)
+        yield RegisterEntry(f"fact {name}", fact.text, fact.owner, state, due, *source_fields)
     for name in sorted(library.district_fact_ids - frozenset(library.facts)):
-        yield RegisterEntry(
-            f"fact {name}", "Not written yet: only the district can say it.", "office", NOT_STATED_STATE
-        )
+        text = "Not written yet: only the district knows it."
+        yield RegisterEntry(f"fact {name}", text, "office", NOT_STATED_STATE)
 
 
 def _list_policies(library: Library, today: date) -> Iterator[RegisterEntry]:
     policies = library.district.policies
     for name, policy in policies.items():
         state = _get_state(policy.is_in_force(today), policy.review_by, today)
-        text = f"Version {policy.version}, signed off by {policy.signed_off_by}"
+        text = f"Version {policy.version}, signed by {policy.signed_off_by}"
         yield RegisterEntry(
             f"policy {name}", text, policy.signed_off_by, state, policy.review_by, text, "", policy.signed_on
         )
     for name in sorted({need for fact in library.facts.values() for need in fact.needs} - set(policies)):
-        yield RegisterEntry(f"policy {name}", "Not signed off yet.", "district counsel", NOT_STATED_STATE)
+        yield RegisterEntry(f"policy {name}", "Not signed yet.", "district counsel", NOT_STATED_STATE)
 
 
 def _list_partners(library: Library, today: date) -> Iterator[RegisterEntry]:
@@ -86,11 +90,9 @@ def _list_partners(library: Library, today: date) -> Iterator[RegisterEntry]:
 
 def _list_notes(library: Library, today: date) -> Iterator[RegisterEntry]:
     for name, note in library.district.context.items():
-        state = (
-            _get_state(note.is_current(today), note.get_due_date(), today)
-            if note.is_current(today)
-            else REVIEW_NEEDED_STATE
-        )
+        state = REVIEW_NEEDED_STATE
+        if note.is_current(today):
+            state = _get_state(True, note.get_due_date(), today)
         source = note.source
         source_fields = (source.title, source.url or "", source.read_on)
         yield RegisterEntry(
@@ -112,4 +114,6 @@ def _list_watched_sources(library: Library, today: date, last_reviewed: Mapping[
 def _get_state(is_stated: bool, due: date, today: date) -> str:
     if not is_stated:
         return NOT_STATED_STATE
-    return ENDING_SOON_STATE if due <= today + WARNING_PERIOD else STATED_STATE
+    if due <= today + WARNING_PERIOD:
+        return ENDING_SOON_STATE
+    return STATED_STATE

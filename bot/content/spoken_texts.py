@@ -1,4 +1,4 @@
-"""`flows/spoken.yaml`: what a caller hears instead of words that are for readers."""
+"""Read `flows/spoken.yaml`: what callers hear instead of texts that are for readers."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -10,40 +10,38 @@ from bot.flows.model import FlowSet, Plural, StrictModel
 
 
 class SpokenPair(StrictModel):
-    """A text as it is written, and as it is said."""
+    """A written text, and what a caller hears instead."""
 
     written: str
     said: str
 
 
 class SpokenTextsFile(StrictModel):
-    """All pairs, each text once."""
+    """All pairs. Each written text appears once."""
 
     spoken: list[SpokenPair]
 
     def build_mapping(self) -> dict[str, str]:
-        """Written → said, in English."""
+        """Map written texts to spoken texts, in English."""
         return {pair.written: pair.said for pair in self.spoken}
 
 
 def find_problems(source: Source, pairs: SpokenTextsFile) -> Iterator[Problem]:
-    """What would go wrong in a call: a text that stands here twice, a value that the written text does not hold."""
+    """Find errors that would break a call: a duplicate text, or a placeholder that is not in the written text."""
     seen: set[str] = set()
     for number, pair in enumerate(pairs.spoken):
         if pair.written in seen:
-            yield source.build_problem(("spoken", number), f"'{pair.written}' stands here twice: leave one of them out")
+            yield source.build_problem(("spoken", number), f"'{pair.written}' appears twice: remove one of them")
         if not (has_valid_placeholders(pair.said) and has_valid_placeholders(pair.written)):
-            yield source.build_problem(("spoken", number), "a brace is not closed: write {name}, or a brace twice")
+            yield source.build_problem(("spoken", number), "a brace is not closed: write {name}, or double the brace")
         elif extra_names := find_placeholders(pair.said) - find_placeholders(pair.written):
             names = ", ".join(f"{{{name}}}" for name in sorted(extra_names))
-            yield source.build_problem(
-                ("spoken", number, "said"), f"{names} does not stand in the written text: leave it out"
-            )
+            yield source.build_problem(("spoken", number, "said"), f"{names} is not in the written text: remove it")
         seen.add(pair.written)
 
 
 def find_orphans(source: Source, flows: FlowSet, texts: Iterable[str], facts: Mapping[str, Fact]) -> Iterator[Problem]:
-    """Pairs whose text is written nowhere any more: callers hear the new text as it is written."""
+    """Find pairs whose written text no longer exists, so that callers hear the new text as it is written."""
     flow_texts = (
         text for flow in flows.flows.values() for _, text in list_flow_texts(flow) if not isinstance(text, Plural)
     )
@@ -51,5 +49,5 @@ def find_orphans(source: Source, flows: FlowSet, texts: Iterable[str], facts: Ma
     for number, pair in enumerate(source.parse_model(SpokenTextsFile).spoken):
         if pair.written not in written_texts:
             yield source.build_problem(
-                ("spoken", number), f"no text reads '{pair.written}': write it here as it stands now"
+                ("spoken", number), f"no text is '{pair.written}': copy the current text to this place"
             )

@@ -1,4 +1,4 @@
-"""`flows/texts.yaml`: the few texts that belong to no flow, named by the program by their ids."""
+"""Define the IDs of `flows/texts.yaml`: the texts that belong to no flow and that code refers to by ID."""
 
 from typing import Literal
 
@@ -136,6 +136,6 @@ TextId = Literal[
 
 
 class TextsFile(StrictModel):
-    """English wording by id."""
+    """The English texts by ID."""
 
     texts: dict[TextId, str]

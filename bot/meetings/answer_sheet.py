@@ -82,10 +82,10 @@ def approve(
     """
     pairs = [(english.strip(), " ".join(wording.split())) for english, wording in submitted]
     if [english for english, _ in pairs] != [part.english for part in list_parts(meeting)]:
-        raise TranslationApprovalError("The text was just changed. Read it again.")
+        raise TranslationApprovalError("The text changed in the meantime. Check it again.")
     for english, wording in pairs:
         if not wording:
-            raise TranslationApprovalError("A sentence has no translation. Translate it, then approve.")
+            raise TranslationApprovalError("One sentence has no translation yet. Write it, and then approve.")
         if lost_parts := [part for part in find_protected_parts(english) if part not in wording]:
             raise TranslationApprovalError(f"The translation lacks “{lost_parts[0]}” from the English text. Add it.")
     with runtime.database.write() as db:

@@ -23,7 +23,7 @@ class MeetingPlanError(Exception):
         self.problems = problems
 
 
-CHANGED_MESSAGE = "The meeting is over, or another person just changed it. Read it again."
+CHANGED_MESSAGE = "This meeting just changed or has ended. Check it again."
 
 
 def save_plan(runtime: Runtime, plan: MeetingPlan, by: str, current: Meeting | None = None) -> int:
@@ -114,7 +114,7 @@ def draft_invitation(runtime: Runtime, meeting: Meeting, by: str) -> Announcemen
     Raises `MeetingPlanError` if the meeting is not ready or already has an invitation, and `InvalidAnnouncementError`.
     """
     if meeting.state != "ready":
-        raise MeetingPlanError({"ready": "Mark the meeting as ready first, so that interpreters are booked."})
+        raise MeetingPlanError({"ready": "Book the interpreters and mark the meeting as ready first."})
     if problem := rules.explain_not_ready(list_missing_interpreters(runtime, meeting)):
         raise MeetingPlanError({"ready": problem})
     draft, current_time = build_invitation(runtime, meeting), now()

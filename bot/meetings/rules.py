@@ -47,7 +47,7 @@ def find_problems(district: District, plan: MeetingPlan, current_time: datetime)
         "link": _find_place_problem(plan),
     }
     if not plan.title or "{" in plan.title or "}" in plan.title:
-        problems["title"] = "Enter a title without braces."
+        problems["title"] = "Enter a title without words in braces."
     for field, names, valid_names in (
         ("schools", plan.schools, district.schools),
         ("helpers", plan.helpers, district.staff),
@@ -63,7 +63,7 @@ def _find_host_problem(district: District, plan: MeetingPlan) -> str:
         return ""
     person = district.staff.get(plan.host)
     if person is None:
-        return "Choose a host: an administrator who answers for the meeting."
+        return "Choose an administrator as the host."
     return (
         f"{person.name} ({person.role}) cannot host it alone. Families need to hear from an administrator, such as a"
         f" principal or the superintendent. Choose one as the host, and {person.name} as a helper."
@@ -83,9 +83,9 @@ def _find_place_problem(plan: MeetingPlan) -> str:
     if plan.place and not plan.link:
         return ""
     if not plan.link:
-        return "Enter the link of an online meeting, or the place of the meeting."
+        return "Enter the meeting link or the place."
     if not plan.dial_in:
-        return "Enter a phone number for families who dial in. Not every family has internet."
+        return "Enter a dial-in number. Some families have no internet."
     return ""
 
 

@@ -41,8 +41,10 @@ def open_case(
         return
     sid, contact_id, language, now = message.inbound.sid, message.contact.id, message.language, message.received_at
     answers, school = build_case_answers(effect, message.inbound.text), _find_school(runtime, message, effect)
-    new = cases.NewCase(contact_id, effect.topic, effect.severity, effect.to, effect.about, language, answers, school)
-    case = cases.open_or_join(db, sid, number, new, now)
+    new_case = cases.NewCase(
+        contact_id, effect.topic, effect.severity, effect.to, effect.about, language, answers, school
+    )
+    case = cases.open_or_join(db, sid, number, new_case, now)
     result.case_id, result.role, result.school = case.id, effect.to, school
     report = attendance_effects.AttendanceReport(f"{sid}:{number}", case.id, contact_id, school, language, now)
     attendance_effects.record_attendance(runtime, db, effect, report)
@@ -99,7 +101,7 @@ def _save_turns(db: Transaction, message: MessageContext, case: cases.OpenedCase
         language = STAFF_LANGUAGE if text == VOICE_MESSAGE_MARK else message.language
         is_foreign = author == "family" and language != STAFF_LANGUAGE
         needs_translation = is_foreign or should_notify_assignee
-        new = NewCaseMessage(
+        case_message = NewCaseMessage(
             case.id,
             f"{case.id}:{cause}",
             "family" if author == "family" else "helper",
@@ -108,7 +110,7 @@ def _save_turns(db: Transaction, message: MessageContext, case: cases.OpenedCase
             to_language=STAFF_LANGUAGE if needs_translation else None,
             state=_choose_message_state(is_foreign, should_notify_assignee),
         )
-        message_id = case_messages.add(db, new, message.received_at)
+        message_id = case_messages.add(db, case_message, message.received_at)
         if needs_translation:
             yield message_id
 

@@ -268,5 +268,5 @@ def _find_route(runtime: Runtime, delivery: Delivery) -> DeliveryRoute:
         contact = contacts.get(db, delivery.contact_id)
     route = find_delivery_route(runtime, contact, delivery.kind)
     if route.address is None:
-        log.info("not sent: delivery=%s reason=%s", delivery.id, route.reason.replace(" ", "_"))
+        log.info("no delivery route: delivery=%s reason=%s", delivery.id, route.reason.replace(" ", "_"))
     return route

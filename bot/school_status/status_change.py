@@ -76,12 +76,12 @@ def _validate_request(district: District, request: SchoolStatusRequest, current_
     if request.school not in district.schools:
         raise SchoolStatusError("This school doesn't exist.")
     if request.kind not in SCHOOL_STATUS_KINDS:
-        raise SchoolStatusError("Choose what was found.")
+        raise SchoolStatusError("Choose a status.")
     if not current_time - MAX_CHECK_AGE <= request.checked_at <= current_time + CLOCK_TOLERANCE:
-        raise SchoolStatusError("Enter when it was checked, within the last hour. Check older findings again.")
+        raise SchoolStatusError("Enter a time in the last hour. If it was longer ago, check again.")
     expires = request.checked_at + request.validity
     if not timedelta() < request.validity <= MAX_STATUS_VALIDITY or expires <= current_time:
-        raise SchoolStatusError("Choose how long it is valid: four hours at most.")
+        raise SchoolStatusError("Choose how long the status is valid, up to four hours.")
     return SchoolStatus(0, request.school, request.kind, min(request.checked_at, current_time), expires, request.by)
 
 
@@ -90,8 +90,8 @@ def _require_no_incident(db: Transaction, request: SchoolStatusRequest) -> None:
     incidents.acquire_lock(db)
     if request.kind in RUMOR_ANSWER_KINDS and incidents.find_running_at_school(db, request.school, drill=False):
         raise SchoolStatusError(
-            "The front office has an incident with agents there now. End that incident first, or set the status to"
-            " checking."
+            "The front office has an active incident at this school."
+            " End it first, or post “A staff member is checking”."
         )
 
 

@@ -52,7 +52,7 @@ def call_to(district: District, number: str = A) -> Call:
     return call
 
 
-def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(served: District) -> None:
+def test_phone_only_family_is_called_and_texting_family_is_texted(served: District) -> None:
     served.family("voice:" + B)
     served.family(B)
     announcement = ring(served, A)
@@ -66,7 +66,7 @@ def test_who_is_known_by_the_telephone_is_called_and_who_writes_is_written_to(se
     assert served.states(announcement)["delivered answered"] == 1
 
 
-def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) -> None:
+def test_landline_with_one_earlier_text_is_called_again(served: District) -> None:
     """A caller pressed the pound key: the text never arrived, and no announcement would any more."""
     ring(served, A)
     with served.services.database.write() as db:
@@ -78,7 +78,7 @@ def test_a_landline_that_once_had_a_text_sent_is_rung_again(served: District) ->
     assert len(served.twilio.calls_to(A)) == 2 and served.got(A) == []
 
 
-def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
+def test_opt_out_while_ringing_plays_nothing(served: District) -> None:
     announcement = ring(served, A)
     with served.services.database.write() as db:
         contact = contacts.find(db, f"voice:{A}")
@@ -90,7 +90,7 @@ def test_who_stops_while_it_rings_hears_nothing_of_it(served: District) -> None:
     assert served.states(announcement) == {"canceled stopped": 1}, "nobody counts it as told"
 
 
-def test_a_key_is_answered_in_the_language_that_the_family_reads_now(served: District) -> None:
+def test_key_is_answered_in_the_current_family_language(served: District) -> None:
     """It chose another one while the announcement waited: the answer to its key is not read by the voice of the first."""
     ring(served, A)
     with served.services.database.write() as db:
@@ -102,7 +102,7 @@ def test_a_key_is_answered_in_the_language_that_the_family_reads_now(served: Dis
 
 
 @pytest.mark.long
-def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> None:
+def test_key_1_repeats_2_requests_a_person_and_9_opts_out(served: District) -> None:
     ring(served, A)
     call = call_to(served)
     first, again = served.twilio.answer(call, press="1")
@@ -120,7 +120,7 @@ def test_1_says_it_again_2_brings_a_person_and_9_ends_it(served: District) -> No
     assert len(served.twilio.calls_to(A)) == 1, "who pressed 9 is called no more"
 
 
-def test_a_machine_hears_it_once_whole_and_is_asked_for_no_key(served: District) -> None:
+def test_answering_machine_hears_it_once_without_key_prompt(served: District) -> None:
     announcement = ring(served, A)
     (heard,) = served.twilio.answer(call_to(served), machine=True)
     assert heard.words.count("There is no school on Friday.") == 1 and heard.action is None and heard.hangs_up
@@ -132,7 +132,7 @@ def test_a_machine_hears_it_once_whole_and_is_asked_for_no_key(served: District)
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["busy", "no-answer"])
-def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: District, how: str) -> None:
+def test_unanswered_call_is_tried_three_times_then_texted(served: District, how: str) -> None:
     announcement = ring(served, A)
     for rings, later in ((1, 31), (2, 121), (3, 1)):
         calls = served.twilio.calls_to(A)
@@ -153,7 +153,7 @@ def test_nobody_there_is_called_three_times_in_all_and_then_texted(served: Distr
     "fault",
     ["drop_after_accept", *(pytest.param(one, marks=pytest.mark.long) for one in ("drop_before", "500"))],
 )
-def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
+def test_unknown_call_outcome_is_looked_up_in_call_list(
     district: District, fault: str, quick: Callable[..., None]
 ) -> None:
     quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
@@ -164,7 +164,7 @@ def test_an_unknown_outcome_is_looked_up_in_the_list_of_calls(
 
 
 @pytest.mark.long
-def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: District) -> None:
+def test_call_of_dead_worker_is_found_and_not_placed_again(district: District) -> None:
     district.family(f"voice:{A}")
     announcement = district.say(channels=WAYS)
     launch.start(district.services, announcement)
@@ -178,7 +178,7 @@ def test_a_call_of_a_dead_worker_is_found_and_not_placed_again(district: Distric
 
 
 @pytest.mark.long
-def test_calls_keep_their_own_pace(district: District) -> None:
+def test_calls_use_their_own_rate_limit(district: District) -> None:
     numbers = [f"+1217555020{number}" for number in range(4)]
     for number in numbers:
         district.family(f"voice:{number}")
@@ -191,7 +191,7 @@ def test_calls_keep_their_own_pace(district: District) -> None:
 
 
 @pytest.mark.long
-def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it(served: District) -> None:
+def test_language_without_voice_gets_text_until_recorded(served: District) -> None:
     services = served.services
     served.family(f"voice:{A}", language="so")
     served.family(f"voice:{B}")
@@ -207,7 +207,7 @@ def test_a_language_that_nothing_reads_gets_a_text_until_people_have_recorded_it
 
 
 @pytest.mark.long
-def test_people_record_an_announcement_and_it_is_played(served: District) -> None:
+def test_recorded_announcement_is_played(served: District) -> None:
     services = served.services
     served.family(f"voice:{A}", language="so")
     announcement = served.say("No school on Friday.", channels=WAYS)
@@ -238,7 +238,7 @@ def translated(district: District, announcement: int, language: str, text: str) 
 
 
 @pytest.mark.long
-def test_nothing_of_a_stopped_announcement_is_read_out(served: District) -> None:
+def test_stopped_announcement_is_not_read_out(served: District) -> None:
     announcement = ring(served, A)
     launch.stop(served.services, announcement, "rosa_lind")
     (heard,) = served.twilio.answer(call_to(served))

@@ -20,7 +20,9 @@ def whom(district: District) -> set[int]:
         return set(db.execute(select(recipients.c.family_id)).scalars())
 
 
-def test_erased_while_the_audience_is_written_down(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_family_erased_while_recipients_are_built_gets_nothing(
+    district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
     district.family(A)
     other = district.family(B)
     rows = launch._build_rows
@@ -36,7 +38,7 @@ def test_erased_while_the_audience_is_written_down(district: District, monkeypat
     assert (len(district.got(A)), len(district.got(B))) == (0, 1) and whom(district) == {other}
 
 
-def test_erased_while_its_text_is_handed_over(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_family_erased_while_text_is_sent_leaves_no_row(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     district.family(A)
     other, hand_over = district.family(B), broadcasting.send_request
 

@@ -33,7 +33,7 @@ def code_of(district: District, number: int) -> str:
     return found.code
 
 
-def test_join_with_the_name_of_a_school(family: Family, district: District) -> None:
+def test_join_with_school_name_records_consent(family: Family, district: District) -> None:
     asked = family.text("JOIN Lincoln")
     assert "Español" in asked, "the language is asked for first"
     assert "Lincoln Elementary" in family.text("español")
@@ -45,14 +45,14 @@ def test_join_with_the_name_of_a_school(family: Family, district: District) -> N
     assert district.states(1) == {"queued": 1} or district.states(1)["held language"] == 1
 
 
-def test_join_alone_asks_for_the_school(family: Family) -> None:
+def test_join_without_school_asks_for_school(family: Family) -> None:
     family.text("English")
     assert "2. Harbor Middle School" in family.text("join")
     assert "Harbor Middle School" in family.text("2")
     assert family_of(family)[1] == ["harbor"]
 
 
-def test_join_after_stop_is_a_way_back(family: Family) -> None:
+def test_join_after_stop_opts_back_in(family: Family) -> None:
     family.text("English")
     family.text("STOP")
     family.text("JOIN lincoln")
@@ -60,13 +60,13 @@ def test_join_after_stop_is_a_way_back(family: Family) -> None:
     assert contact.opted_out_at is None and found.consent_at is not None
 
 
-def test_joining_something_else_is_an_ordinary_message(family: Family) -> None:
+def test_join_with_unknown_word_is_an_ordinary_message(family: Family) -> None:
     family.text("English")
     family.text("join the meeting on monday")
     assert family_of(family)[0].consent_at is None
 
 
-def test_the_proof_of_consent_names_every_step(family: Family) -> None:
+def test_consent_history_lists_every_step(family: Family) -> None:
     family.text("English")
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
@@ -76,7 +76,7 @@ def test_the_proof_of_consent_names_every_step(family: Family) -> None:
     assert all(one.basis == "word" and one.message_sid for one in told)
 
 
-def test_check_tells_genuine_from_false(district: District, family: Family) -> None:
+def test_check_distinguishes_genuine_from_fake(district: District, family: Family) -> None:
     family.text("English")
     district.family(A)
     number = district.say()
@@ -93,7 +93,7 @@ def test_check_tells_genuine_from_false(district: District, family: Family) -> N
     assert "took it back" in family.text(f"check {code}")
 
 
-def test_check_answers_in_the_familys_language(district: District, family: Family) -> None:
+def test_check_answers_in_family_language(district: District, family: Family) -> None:
     family.text("español")
     district.family(A)
     draft = district.draft("There is a fair.")
@@ -109,7 +109,7 @@ def test_check_answers_in_the_familys_language(district: District, family: Famil
     assert "Hay una feria." in family.text(f"CHECK {draft.code}")
 
 
-def test_a_message_that_is_sent_back_is_checked_not_taken_for_an_emergency(district: District, family: Family) -> None:
+def test_forwarded_announcement_is_checked_not_treated_as_emergency(district: District, family: Family) -> None:
     family.text("English")
     district.family(A)
     district.send(district.say("ICE agents were at the door of the school. They have left.", kind="emergency"))
@@ -122,7 +122,7 @@ def test_a_message_that_is_sent_back_is_checked_not_taken_for_an_emergency(distr
         assert {one.severity for one in newest_cases(db, 5)} == {"escalate_now"}
 
 
-def test_an_answer_knows_its_announcement(district: District, new_family: Callable[[str], Family]) -> None:
+def test_reply_is_linked_to_its_announcement(district: District, new_family: Callable[[str], Family]) -> None:
     writer = new_family(A)
     writer.text("English")
     district.family(A)
@@ -133,7 +133,7 @@ def test_an_answer_knows_its_announcement(district: District, new_family: Callab
         assert len(cases.list_ids_for_announcement(db, number)) == 1
 
 
-def test_an_answer_long_after_is_a_new_question(district: District, new_family: Callable[[str], Family]) -> None:
+def test_late_reply_is_a_new_question(district: District, new_family: Callable[[str], Family]) -> None:
     writer = new_family(A)
     writer.text("English")
     district.family(A)
@@ -146,7 +146,7 @@ def test_an_answer_long_after_is_a_new_question(district: District, new_family: 
 
 
 @pytest.mark.parametrize("text", ["check the bus", "verificar placas", "check on my son please"])
-def test_a_word_before_anything_else_is_no_check(family: Family, text: str) -> None:
+def test_check_word_followed_by_other_words_is_not_a_check(family: Family, text: str) -> None:
     family.text("English")
     assert "no message with this code" not in family.text(text)
 
@@ -159,7 +159,7 @@ def test_a_word_before_anything_else_is_no_check(family: Family, text: str) -> N
         "ICE took my husband this morning",
     ],
 )
-def test_words_of_ones_own_beside_a_forwarded_message_are_heard(district: District, family: Family, own: str) -> None:
+def test_own_words_beside_a_forwarded_message_are_handled(district: District, family: Family, own: str) -> None:
     family.text("English")
     district.family(A)
     district.send(district.say())
@@ -167,14 +167,14 @@ def test_words_of_ones_own_beside_a_forwarded_message_are_heard(district: Distri
     assert "Yes, this is a message from" not in answer
 
 
-def test_is_this_true_is_a_question_about_the_message(district: District, family: Family) -> None:
+def test_is_this_true_with_forwarded_message_is_a_check(district: District, family: Family) -> None:
     family.text("English")
     district.family(A)
     district.send(district.say())
     assert "Yes, this is a message from" in family.text(f"Hello, is this true? {district.got(A)[0]}")
 
 
-def test_join_by_sms_after_stop_by_whatsapp_brings_the_whole_number_back(
+def test_join_by_sms_after_whatsapp_stop_opts_in_both_channels(
     district: District, new_family: Callable[[str], Family]
 ) -> None:
     by_whatsapp, by_sms = new_family(f"whatsapp:{A}"), new_family(A)
@@ -188,9 +188,7 @@ def test_join_by_sms_after_stop_by_whatsapp_brings_the_whole_number_back(
     assert by_whatsapp.text("is it safe at school?")
 
 
-def test_a_stop_by_sms_holds_for_texts_that_would_come_by_whatsapp_and_sms(
-    district: District, new_family: Callable[[str], Family]
-) -> None:
+def test_sms_stop_also_blocks_whatsapp_messages(district: District, new_family: Callable[[str], Family]) -> None:
     from bot.messaging.contact_policy import find_delivery_route
 
     by_sms = new_family(A)

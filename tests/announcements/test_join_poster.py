@@ -55,21 +55,21 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(command.poster, arguments)
 
 
-def test_whatsapp_is_what_the_code_opens(library: Library) -> None:
+def test_poster_code_opens_whatsapp_when_available(library: Library) -> None:
     found = of(library, "lincoln", twilio_whatsapp_from="whatsapp:+12175550123", twilio_sms_from="+12175550124")
     assert found.link == "https://wa.me/12175550123?text=JOIN%20LINCOLN"
     assert (found.word, found.phone) == ("JOIN LINCOLN", "217-555-0124")
     assert (found.district, found.school) == ("Riverbend Public Schools", "Lincoln Elementary")
 
 
-def test_without_whatsapp_the_code_opens_a_text(library: Library) -> None:
+def test_poster_code_opens_sms_without_whatsapp(library: Library) -> None:
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
     off = of(library, "lincoln", channels=("sms",), **numbers)
     assert (off.link, off.phone) == ("SMSTO:+12175550124:JOIN LINCOLN", "217-555-0124")
     assert of(library, twilio_sms_from="72345").link == "SMSTO:72345:JOIN"
 
 
-def test_with_whatsapp_alone_its_number_is_shown(library: Library) -> None:
+def test_whatsapp_only_poster_shows_whatsapp_number(library: Library) -> None:
     assert of(library, twilio_whatsapp_from="+12175550123").phone == "217-555-0123"
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
     assert of(library, channels=("whatsapp",), **numbers).phone == "217-555-0123"
@@ -83,20 +83,18 @@ def test_with_whatsapp_alone_its_number_is_shown(library: Library) -> None:
         (("whatsapp",), {"twilio_sms_from": "+12175550123"}),
     ],
 )
-def test_a_line_without_a_number_says_what_to_set(
-    library: Library, channels: tuple[str, ...], more: dict[str, str]
-) -> None:
+def test_missing_number_names_the_setting(library: Library, channels: tuple[str, ...], more: dict[str, str]) -> None:
     with pytest.raises(ClickException, match="set TWILIO_WHATSAPP_FROM or TWILIO_SMS_FROM"):
         of(library, channels=channels, **more)
 
 
-def test_development_shows_the_simulators_number(library: Library) -> None:
+def test_development_poster_shows_simulator_number(library: Library) -> None:
     assert EXAMPLE_NUMBER == SENDER_NUMBER
     assert of(library).phone == "217-555-0100"
     assert of(library).link == "https://wa.me/12175550100?text=JOIN"
 
 
-def test_every_language_says_it_with_word_and_number(library: Library) -> None:
+def test_every_language_includes_join_word_and_number(library: Library) -> None:
     lines = {line.language: line for line in of(library, "harbor").texts}
     assert tuple(lines) == library.district.languages
     assert "Mensajes de Riverbend Public Schools" in lines["es"].title
@@ -106,7 +104,7 @@ def test_every_language_says_it_with_word_and_number(library: Library) -> None:
     assert len({line.reassurance for line in lines.values()}) == len(lines)
 
 
-def test_a_first_word_of_two_schools_is_not_enough(library: Library) -> None:
+def test_ambiguous_first_word_uses_the_full_school_name(library: Library) -> None:
     second = School(name="Lincoln High School", phone="+12175550150")
     schools = {**library.district.schools, "lincoln_high": second}
     twins = with_district(library, schools=schools)
@@ -114,7 +112,7 @@ def test_a_first_word_of_two_schools_is_not_enough(library: Library) -> None:
     assert poster_of(given(), twins, "harbor").word == "JOIN HARBOR"
 
 
-def test_the_word_is_understood_by_the_line(library: Library) -> None:
+def test_join_word_matches_the_join_command(library: Library) -> None:
     from bot.flows.commands import match_command
 
     for school in library.district.schools:
@@ -122,7 +120,7 @@ def test_the_word_is_understood_by_the_line(library: Library) -> None:
         assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.argument) == school
 
 
-def test_an_unknown_school_is_told_the_known_ones() -> None:
+def test_unknown_school_lists_known_schools() -> None:
     result = run("--school", "hogwarts")
     assert result.exit_code == 1
     for part in ("no school 'hogwarts'", "lincoln", "harbor", "riverbend"):
@@ -130,7 +128,7 @@ def test_an_unknown_school_is_told_the_known_ones() -> None:
     assert list(Path().glob("*.pdf")) == []
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_renderer_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(poster: Poster) -> bytes:
         raise RendererUnavailableError("No page can be drawn here: install Pango.")
 
@@ -139,7 +137,7 @@ def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 1 and "install Pango" in result.output and "Traceback" not in result.output
 
 
-def test_where_it_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_output_path_is_respected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(command, "render_poster_pdf", lambda poster: f"%PDF {poster.school}\0\xff".encode("latin-1"))
     assert run("-o", "-").stdout_bytes == b"%PDF \0\xff"
     assert list(tmp_path.glob("*.pdf")) == []
@@ -148,11 +146,11 @@ def test_where_it_is_written(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert run("-o", str(tmp_path / "other.pdf")).exit_code == 0
     assert (tmp_path / "other.pdf").read_bytes() == b"%PDF \0\xff"
     result = run("-o", str(tmp_path / "no" / "such.pdf"))
-    assert result.exit_code == 1 and "cannot be written" in result.output
+    assert result.exit_code == 1 and "Cannot write" in result.output
 
 
 @pytest.mark.long
-def test_the_whole_way(drawing: None) -> None:
+def test_poster_command_writes_a_complete_pdf(drawing: None) -> None:
     written = run("--school", "lincoln", "-o", "-").stdout_bytes
     (text,) = text_of(written)
     for part in ("Riverbend Public Schools", "Lincoln Elementary", "JOIN LINCOLN", "217-555-0100"):

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import time_machine
+from sqlalchemy import Row, select
 
 from bot.announcements import launch
 from bot.announcements.approval import ReleaseError
@@ -15,6 +17,7 @@ from bot.content.district import SendingRate
 from bot.jobs.sweeper import sweep_all
 from bot.store.announcements import recipients
 from bot.store.announcements.announcements import Audience
+from bot.store.announcements.recipients import RecipientChange
 from bot.store.families import contacts, families
 from tests.announcements.conftest import District
 from tests.conftest import NOW, Family
@@ -22,7 +25,7 @@ from tests.conftest import NOW, Family
 A, B, C = "+12175550201", "+12175550202", "+12175550203"
 
 
-def test_two_children_at_two_schools_are_one_message(district: District) -> None:
+def test_family_with_children_at_two_schools_gets_one_message(district: District) -> None:
     district.family(A, "lincoln", "harbor")
     district.family(B, "harbor")
     number = district.say(audience=Audience(schools=("lincoln", "harbor")))
@@ -31,14 +34,14 @@ def test_two_children_at_two_schools_are_one_message(district: District) -> None
     assert district.state(number) == "done"
 
 
-def test_a_number_that_writes_by_sms_and_whatsapp_is_one_family(district: District) -> None:
+def test_number_on_sms_and_whatsapp_is_one_family(district: District) -> None:
     first = district.family(A, "lincoln")
     assert district.family(f"whatsapp:{A}") == first
     district.send(district.say())
     assert len(district.got(A)) + len(district.got(f"whatsapp:{A}")) == 1
 
 
-def test_the_message_says_who_writes_and_how_to_check_it(district: District) -> None:
+def test_message_names_sender_and_check_link(district: District) -> None:
     district.family(A)
     district.send(district.say())
     (text,) = district.got(A)
@@ -57,7 +60,7 @@ def test_the_message_says_who_writes_and_how_to_check_it(district: District) -> 
         ("emergency", True, True, 0),
     ],
 )
-def test_consent_follows_the_kind_and_an_opt_out_goes_before_all(
+def test_consent_depends_on_kind_and_opt_out_blocks_all(
     district: District, kind: str, consent: bool, stopped: bool, arrives: int
 ) -> None:
     district.family(A, consent=consent)
@@ -76,7 +79,7 @@ def stop(district: District, address: str) -> None:
         contacts.set_opted_out(db, contact.id, now())
 
 
-def test_who_stopped_on_one_address_has_stopped_on_all(district: District) -> None:
+def test_opt_out_on_one_address_covers_all_addresses(district: District) -> None:
     district.family(A)
     district.family(f"whatsapp:{A}")
     stop(district, f"whatsapp:{A}")
@@ -84,7 +87,7 @@ def test_who_stopped_on_one_address_has_stopped_on_all(district: District) -> No
     assert district.got(A) == [] and district.got(f"whatsapp:{A}") == []
 
 
-def test_a_stop_after_the_freezing_still_counts(district: District) -> None:
+def test_opt_out_after_audience_freeze_still_counts(district: District) -> None:
     district.family(A)
     number = district.say()
     launch.start(district.services, number)
@@ -93,7 +96,7 @@ def test_a_stop_after_the_freezing_still_counts(district: District) -> None:
     assert district.got(A) == [] and district.states(number) == {"canceled stopped": 1}
 
 
-def test_whatsapp_inside_the_window_else_sms(district: District, new_family: Callable[[str], Family]) -> None:
+def test_whatsapp_is_used_inside_window_otherwise_sms(district: District, new_family: Callable[[str], Family]) -> None:
     open_, closed = f"whatsapp:{B}", f"whatsapp:{C}"
     new_family(open_).text("hello")
     for address in (open_, closed):
@@ -104,9 +107,7 @@ def test_whatsapp_inside_the_window_else_sms(district: District, new_family: Cal
     assert len(district.got(C)) == 1
 
 
-def test_what_whatsapp_does_not_deliver_goes_by_sms_once(
-    district: District, new_family: Callable[[str], Family]
-) -> None:
+def test_undelivered_whatsapp_falls_back_to_sms_once(district: District, new_family: Callable[[str], Family]) -> None:
     whatsapp = f"whatsapp:{A}"
     new_family(whatsapp).text("hello")
     district.family(whatsapp)
@@ -122,7 +123,7 @@ def test_what_whatsapp_does_not_deliver_goes_by_sms_once(
     assert district.state(number) == "done"
 
 
-def test_who_has_blocked_us_on_whatsapp_gets_no_sms(district: District, new_family: Callable[[str], Family]) -> None:
+def test_whatsapp_block_prevents_sms_fallback(district: District, new_family: Callable[[str], Family]) -> None:
     whatsapp = f"whatsapp:{A}"
     new_family(whatsapp).text("hello")
     district.family(whatsapp)
@@ -134,7 +135,7 @@ def test_who_has_blocked_us_on_whatsapp_gets_no_sms(district: District, new_fami
     assert district.got(A) == [] and district.states(number) == {"failed": 1}
 
 
-def test_a_wrong_number_is_marked_and_halts_nobody(district: District) -> None:
+def test_wrong_number_is_marked_and_others_continue(district: District) -> None:
     wrong = district.family("+15005550001")  # Twilio's own test number: 21211
     district.family(A)
     number = district.say()
@@ -147,7 +148,7 @@ def test_a_wrong_number_is_marked_and_halts_nobody(district: District) -> None:
     assert district.states(second)["held bad number"] == 1
 
 
-def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
+def test_opt_out_known_only_to_twilio_is_recorded(district: District) -> None:
     district.family(A)
     district.twilio.opt_out(A)
     number = district.say()
@@ -158,7 +159,7 @@ def test_a_stop_that_only_twilio_knows_becomes_ours(district: District) -> None:
 
 
 @pytest.mark.parametrize("fault", ["drop_after_accept", "drop_before", "500"])
-def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
+def test_unknown_outcome_is_looked_up_before_resending(
     district: District, fault: str, quick: Callable[..., None]
 ) -> None:
     quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
@@ -171,7 +172,33 @@ def test_an_unknown_outcome_is_looked_up_before_it_is_sent_again(
     assert district.state(number) == "done"
 
 
-def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -> None:
+def test_unknown_status_changes_no_recipient(district: District, caplog: pytest.LogCaptureFixture) -> None:
+    district.family(A)
+    district.family(B)
+    district.send(district.say())
+
+    def read_rows() -> list[Row[Any]]:
+        with district.services.database.read() as db:
+            return list(db.execute(select(recipients.recipients).order_by(recipients.recipients.c.contact_id)))
+
+    before = read_rows()
+    first, second = (row.id for row in before)
+    changes = [
+        RecipientChange(first, "paused", NOW, error_code=30003),
+        RecipientChange(first, "call +12175550141", NOW),
+        RecipientChange(second, "delivered", NOW),
+    ]
+    with district.services.database.write() as db:
+        recipients.apply_changes(db, changes, NOW)
+    unchanged, changed = read_rows()
+    assert unchanged == before[0] and changed.state == "delivered", "the other changes of the batch still apply"
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        "unknown delivery status ignored: status=paused",
+        "unknown delivery status ignored: status=(not a word)",
+    ]
+
+
+def test_row_of_dead_worker_is_looked_up_and_sent_once(district: District) -> None:
     district.family(A)
     district.family(B)
     number = district.say()
@@ -195,7 +222,7 @@ def test_a_row_of_a_dead_worker_is_looked_up_and_sent_once(district: District) -
     assert len(district.got(A)) == len(district.got(B)) == 1
 
 
-def test_too_many_requests_are_tried_again_later(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_requests_is_retried_later(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.announcements.provider_requests.RETRY_DELAYS", (timedelta(seconds=0.1),))
     monkeypatch.setattr("bot.announcements.sender_rate_limit.COOLDOWN_SECONDS", 0.05)
     district.family(A)
@@ -205,7 +232,7 @@ def test_too_many_requests_are_tried_again_later(district: District, monkeypatch
     assert len(district.got(A)) == 1
 
 
-def test_paused_stopped_and_sent_on(district: District) -> None:
+def test_broadcast_can_be_paused_resumed_and_stopped(district: District) -> None:
     for one in range(5):
         district.family(f"+1217555021{one}")
     number = district.say()
@@ -224,7 +251,7 @@ def test_paused_stopped_and_sent_on(district: District) -> None:
     assert district.states(second) == {"canceled": 5}
 
 
-def test_the_audience_is_frozen(district: District) -> None:
+def test_audience_is_frozen_at_start(district: District) -> None:
     district.family(A)
     number = district.say()
     launch.start(district.services, number)
@@ -233,7 +260,7 @@ def test_the_audience_is_frozen(district: District) -> None:
     assert len(district.got(A)) == 1 and district.got(B) == []
 
 
-def test_nothing_leaves_at_night_but_an_emergency(district: District) -> None:
+def test_only_emergencies_are_sent_at_night(district: District) -> None:
     district.family(A)
     night = NOW.replace(hour=4)  # ten in the evening
     with time_machine.travel(night):
@@ -248,7 +275,7 @@ def test_nothing_leaves_at_night_but_an_emergency(district: District) -> None:
     assert len(district.got(A)) == 2
 
 
-def test_a_language_that_nobody_approved_waits_and_leaves_when_somebody_does(district: District) -> None:
+def test_unapproved_language_waits_until_approved(district: District) -> None:
     from bot.announcements import translation_drafts
     from bot.store.announcements.translations import TranslationReview
 
@@ -277,7 +304,7 @@ def draft_of(district: District, number: int):  # type: ignore[no-untyped-def]
         return announcements.find(db, number)
 
 
-def test_sent_by_machine_it_says_so(district: District) -> None:
+def test_machine_translation_carries_a_notice(district: District) -> None:
     district.family(A, language="es")
     district.send(district.say(unapproved="machine"))
     (text,) = district.got(A)
@@ -285,7 +312,7 @@ def test_sent_by_machine_it_says_so(district: District) -> None:
     assert "0" in text and "inglés" in text, "and the notice in their own language says why"
 
 
-def test_leaders_get_the_kit_with_their_message_and_only_once(district: District) -> None:
+def test_leaders_get_the_share_kit_only_once(district: District) -> None:
     district.family(A, "lincoln", role="leader")
     district.family(B, "lincoln")
     number = district.say(audience=Audience(roles=("family", "leader"), schools=("lincoln",)))
@@ -296,7 +323,7 @@ def test_leaders_get_the_kit_with_their_message_and_only_once(district: District
 
 
 @pytest.mark.long
-def test_twenty_refusals_of_our_own_account_pause_it(district: District) -> None:
+def test_twenty_account_errors_pause_the_broadcast(district: District) -> None:
     for one in range(30):
         district.family(f"+121755503{one:02d}")
         district.twilio.number(f"+121755503{one:02d}", 30034, at="request")
@@ -306,7 +333,7 @@ def test_twenty_refusals_of_our_own_account_pause_it(district: District) -> None
     assert "30034" in draft_of(district, number).why_paused
 
 
-def test_the_failed_are_tried_again_but_not_wrong_numbers(district: District) -> None:
+def test_retry_skips_wrong_numbers(district: District) -> None:
     district.family(A)
     district.family("+15005550001")
     number = district.say()
@@ -328,7 +355,7 @@ def with_templates(district: District, per_day: int) -> District:
     return replace(district, services=replace(district.services, library=replace(library, district=changed)))
 
 
-def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(district: District) -> None:
+def test_template_is_used_outside_window_and_sms_over_daily_limit(district: District) -> None:
     district = with_templates(district, per_day=2)
     district.twilio.templates[HX] = "Message from {{1}}: {{2}} Answer here."
     numbers = [f"+1217555025{one}" for one in range(4)]
@@ -343,12 +370,12 @@ def test_outside_the_window_an_approved_template_goes_and_over_the_day_sms(distr
     assert sent.content_variables["1"] == "Riverbend Public Schools"
 
 
-def test_a_text_that_fits_no_message_is_not_released(district: District) -> None:
-    with pytest.raises(ReleaseError, match="does not fit"):
+def test_text_too_long_for_one_message_is_not_released(district: District) -> None:
+    with pytest.raises(ReleaseError, match="too long for one message"):
         district.say("School is closed. " * 100)
 
 
-def test_what_failed_by_whatsapp_at_night_goes_by_sms_in_the_morning(
+def test_whatsapp_failure_at_night_falls_back_to_sms_in_the_morning(
     district: District, new_family: Callable[[str], Family]
 ) -> None:
     whatsapp = f"whatsapp:{A}"
@@ -366,7 +393,7 @@ def test_what_failed_by_whatsapp_at_night_goes_by_sms_in_the_morning(
     assert len(district.got(A)) == 1
 
 
-def test_a_whatsapp_only_announcement_comes_to_an_end(district: District, new_family: Callable[[str], Family]) -> None:
+def test_whatsapp_only_announcement_finishes(district: District, new_family: Callable[[str], Family]) -> None:
     whatsapp = f"whatsapp:{A}"
     new_family(whatsapp).text("hello")
     district.family(whatsapp)
@@ -377,7 +404,7 @@ def test_a_whatsapp_only_announcement_comes_to_an_end(district: District, new_fa
     assert district.states(number) == {"held no way": 1} and district.state(number) == "done"
 
 
-def test_consent_that_was_taken_back_before_it_left_counts(district: District) -> None:
+def test_consent_withdrawn_before_sending_counts(district: District) -> None:
     family = district.family(A)
     number = district.say()
     launch.start(district.services, number)
@@ -388,7 +415,7 @@ def test_consent_that_was_taken_back_before_it_left_counts(district: District) -
 
 
 @pytest.mark.long
-def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
+def test_staff_text_is_not_mistaken_for_the_announcement(district: District, quick: Callable[..., None]) -> None:
     from bot.channels.base import OutgoingMessage
 
     quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
@@ -399,14 +426,14 @@ def test_a_text_of_staff_is_not_taken_for_the_announcement(district: District, q
     assert len([text for text in district.got(A) if "no school on Friday" in text]) == 1
 
 
-def test_what_is_for_staff_goes_to_no_leader(district: District) -> None:
+def test_staff_announcement_does_not_reach_leaders(district: District) -> None:
     district.family(A, "lincoln", role="leader")
     district.family(B, role="staff")
     district.send(district.say("Staff meeting at 3.", audience=Audience(roles=("staff",))))
     assert district.got(A) == [] and len(district.got(B)) == 1
 
 
-def test_who_blocks_us_on_whatsapp_is_left_alone_next_time_too(
+def test_whatsapp_block_also_applies_to_the_next_announcement(
     district: District, new_family: Callable[[str], Family]
 ) -> None:
     whatsapp = f"whatsapp:{A}"

@@ -11,7 +11,7 @@ from bot.announcements.sender_rate_limit import SenderTokenBucket
 from bot.content.district import SendingRate
 
 
-def test_many_workers_together_keep_the_pace(clean_redis: Redis) -> None:
+def test_concurrent_workers_respect_the_rate(clean_redis: Redis) -> None:
     bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate(per_second=100))
 
     def work(_: int) -> int:
@@ -29,7 +29,7 @@ def test_many_workers_together_keep_the_pace(clean_redis: Redis) -> None:
     assert got >= 60, "and it does let through"
 
 
-def test_what_was_not_used_can_be_used_again(clean_redis: Redis) -> None:
+def test_unused_permits_are_returned(clean_redis: Redis) -> None:
     bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate(per_second=50))
     bucket.take_permits(1)
     time.sleep(0.5)
@@ -38,14 +38,14 @@ def test_what_was_not_used_can_be_used_again(clean_redis: Redis) -> None:
     assert first > 0 and bucket.take_permits(20) >= first
 
 
-def test_whatsapps_day_is_kept_and_unlimited_is_unlimited(clean_redis: Redis) -> None:
+def test_whatsapp_daily_limit_is_respected_and_can_be_unlimited(clean_redis: Redis) -> None:
     buckets = [SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=5)) for _ in range(2)]
     assert [buckets[number % 2].take_daily_permit() for number in range(7)] == [True] * 5 + [False] * 2
     assert SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_permits(64) == 64
     assert all(SenderTokenBucket(clean_redis, "sms:test", SendingRate()).take_daily_permit() for _ in range(9))
 
 
-def test_whatsapps_day_moves(clean_redis: Redis) -> None:
+def test_whatsapp_daily_limit_uses_a_sliding_window(clean_redis: Redis) -> None:
     bucket = SenderTokenBucket(clean_redis, "whatsapp:test", SendingRate(per_day=2))
     with time_machine.travel("2026-11-30T12:00:00+00:00", tick=False) as clock:
         assert bucket.take_daily_permit()
@@ -55,9 +55,7 @@ def test_whatsapps_day_moves(clean_redis: Redis) -> None:
         assert [bucket.take_daily_permit() for _ in range(2)] == [True, False], "the first one is a day ago"
 
 
-def test_after_too_many_requests_a_sender_rests_longer_each_time(
-    clean_redis: Redis, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cooldown_grows_after_repeated_too_many_requests(clean_redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.announcements.sender_rate_limit.COOLDOWN_SECONDS", 0.1)
     bucket = SenderTokenBucket(clean_redis, "sms:test", SendingRate())
     bucket.start_cooldown()

@@ -61,7 +61,7 @@ def test_each_sentence_is_drafted_with_its_placeholders(translated: District, go
     assert not any("office_phone" in asked[0] for asked in google.asked), "no machine sees it"
 
 
-def test_a_translator_that_fails_leaves_the_sentence_to_a_person(translated: District, google: GoogleStandIn) -> None:
+def test_failed_translation_is_left_to_a_person(translated: District, google: GoogleStandIn) -> None:
     google.mood = "broken"
     draft = drafted(translated, "There is a fair.")
     found = wording(translated, draft.id)
@@ -70,7 +70,7 @@ def test_a_translator_that_fails_leaves_the_sentence_to_a_person(translated: Dis
     assert wording(translated, draft.id).state == "approved"
 
 
-def test_what_was_approved_is_used_again_and_offered(translated: District, google: GoogleStandIn) -> None:
+def test_approved_sentence_is_offered_again(translated: District, google: GoogleStandIn) -> None:
     first = drafted(translated, "There is no school on Friday.")
     translation_drafts.approve(translated.services, first.id, "es", ["El viernes no hay clases."], REVIEW)
     google.asked.clear()
@@ -89,14 +89,14 @@ def test_what_was_approved_is_used_again_and_offered(translated: District, googl
         (["Hay una feria."], "changed meanwhile"),
     ],
 )
-def test_what_lost_something_cannot_be_approved(district: District, given: list[str], told: str) -> None:
+def test_translation_missing_a_placeholder_cannot_be_approved(district: District, given: list[str], told: str) -> None:
     draft = drafted(district, "There is a fair. Call {office_phone}.")
     with pytest.raises(TranslationApprovalError, match=told):
         translation_drafts.approve(district.services, draft.id, "es", given, REVIEW)
     assert wording(district, draft.id).state == "draft"
 
 
-def test_a_changed_text_is_drafted_anew(district: District) -> None:
+def test_changed_text_is_drafted_again(district: District) -> None:
     draft = drafted(district, "There is a fair.")
     translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], REVIEW)
     changed = replace(draft, text="There is no fair.")
@@ -105,11 +105,11 @@ def test_a_changed_text_is_drafted_anew(district: District) -> None:
 
 
 @given(st.text(max_size=200).filter(str.strip))
-def test_sentences_put_together_are_the_text(text: str) -> None:
+def test_joined_sentences_equal_the_text(text: str) -> None:
     assert "".join(part.english + part.after for part in split_sentences(text)) == text.strip()
 
 
-def test_the_preview_says_who_gets_what_and_who_not(district: District) -> None:
+def test_preview_lists_recipients_and_exclusions(district: District) -> None:
     district.family("+12175550201", language="es")
     district.family("+12175550202")
     district.family("+12175550203", consent=False)
@@ -123,7 +123,7 @@ def test_the_preview_says_who_gets_what_and_who_not(district: District) -> None:
     assert by_language["en"].segments == 1 and by_language["en"].dollars == pytest.approx(0.0113)
 
 
-def test_a_message_fits_and_holds_all_in_every_language(library: Library) -> None:
+def test_message_fits_and_is_complete_in_every_language(library: Library) -> None:
     one = Announcement(
         "general", "dana_cole", "Fair at {website}.", Audience(), NOW, "https://example.org/x", code="K7Q2MX"
     )

@@ -46,7 +46,7 @@ def finished(services: Runtime, family: Family) -> None:
     services.conversations.discard(services.compute_lookup_hash(family.address))
 
 
-def test_an_off_school_offers_other_ways_only(services: Runtime, family: Family, ana: FlaskClient) -> None:
+def test_school_with_visits_off_offers_other_options_only(services: Runtime, family: Family, ana: FlaskClient) -> None:
     family.text("I want to talk to a person at Lincoln")
     family.text("soon")
     page = ana.get("/console/cases/1").text
@@ -58,7 +58,7 @@ def test_an_off_school_offers_other_ways_only(services: Runtime, family: Family,
 
 
 @pytest.mark.parametrize("missing", ["reason", "visitor", "leader", "agreed", "day"])
-def test_nothing_is_asked_without_reason_leader_and_day(
+def test_visit_needs_reason_leader_and_day(
     services: Runtime, at_harbor: Family, ana: FlaskClient, missing: str
 ) -> None:
     form = {**PLAN, missing: "", "csrf_token": token(ana.get("/console/account").text)}
@@ -66,7 +66,7 @@ def test_nothing_is_asked_without_reason_leader_and_day(
     assert of_case(services) == []
 
 
-def test_only_the_familys_yes_approves(
+def test_only_a_yes_from_the_family_approves(
     services: Runtime, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
 ) -> None:
     for _ in range(2):
@@ -88,7 +88,7 @@ def test_only_the_familys_yes_approves(
 
 
 @pytest.mark.parametrize(("said", "state"), [("2", "refused"), ("3", "elsewhere"), ("hmm", "asked")])
-def test_whatever_is_no_yes_approves_nothing(
+def test_any_other_answer_does_not_approve(
     services: Runtime, at_harbor: Family, ana: FlaskClient, said: str, state: str
 ) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
@@ -105,7 +105,7 @@ def test_whatever_is_no_yes_approves_nothing(
         assert "DO NOT COME" in again and len(of_case(services)) == 1
 
 
-def test_do_not_come_stops_what_was_approved(services: Runtime, at_harbor: Family, ana: FlaskClient) -> None:
+def test_do_not_come_stops_an_approved_visit(services: Runtime, at_harbor: Family, ana: FlaskClient) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
     finished(services, at_harbor)
     start_all(services)
@@ -117,17 +117,17 @@ def test_do_not_come_stops_what_was_approved(services: Runtime, at_harbor: Famil
     assert [one.state for one in of_case(services)] == ["stopped"]
 
 
-def test_staff_stop_a_plan_and_a_question_is_not_asked_after_it(
+def test_staff_stop_cancels_the_plan_and_its_question(
     services: Runtime, at_harbor: Family, ana: FlaskClient, twilio: TwilioStandIn
 ) -> None:
     post(ana, "/console/cases/1/visit", **PLAN)
-    assert "Stopped: nobody goes" in post(ana, "/console/cases/1/visit/stop")
+    assert "Canceled: don't visit" in post(ana, "/console/cases/1/visit/stop")
     finished(services, at_harbor)
     start_all(services)
     assert "visit you at home" not in " ".join(one.body for one in twilio.sent_to(at_harbor.address))
 
 
-def test_what_is_planned_is_sealed_and_status_is_refused(
+def test_plan_is_encrypted_and_immigration_status_is_refused(
     services: Runtime, at_harbor: Family, ana: FlaskClient
 ) -> None:
     assert "Not kept" in post(ana, "/console/cases/1/visit", **{**PLAN, "reason": "undocumented family"})

@@ -67,7 +67,7 @@ def counted(services: Runtime) -> list[tuple[str, str | None, str]]:
 
 
 @pytest.mark.long
-def test_twenty_scripted_absences_land_in_the_right_bucket(services: Runtime, new_family: NewFamily) -> None:
+def test_twenty_scripted_absences_get_the_right_reason(services: Runtime, new_family: NewFamily) -> None:
     for number, (language, words, bucket) in enumerate(SCRIPTED):
         family = of_language(services, new_family(f"+121755502{number:02}"), language)
         answer = report(services, family, words)
@@ -78,7 +78,7 @@ def test_twenty_scripted_absences_land_in_the_right_bucket(services: Runtime, ne
     assert len(SCRIPTED) >= 20 and {one for _, _, one in SCRIPTED} == set(absences.ABSENCE_REASONS)
 
 
-def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Runtime, family: Family) -> None:
+def test_repeated_message_counts_once_and_no_words_are_stored(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     report(services, family, "fever")
     family.text("fever", MessageSid=family.sid)
@@ -92,7 +92,7 @@ def test_a_repeat_of_the_message_counts_once_and_no_word_is_kept(services: Runti
     assert tuple(row) == (None, None, "illness")
 
 
-def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Runtime, family: Family) -> None:
+def test_fear_creates_a_need_with_owner_and_due_date(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     report(services, family, "we are scared")
     assert counted(services) == [("en", "lincoln", "fear")]
@@ -105,7 +105,7 @@ def test_fear_becomes_a_need_with_an_owner_and_a_day(services: Runtime, family: 
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
 
 
-def test_the_same_need_is_one_need(services: Runtime, family: Family) -> None:
+def test_same_need_is_recorded_once(services: Runtime, family: Family) -> None:
     of_language(services, family, "en")
     for _ in range(2):
         family.text("I am afraid to send my child to school")
@@ -123,7 +123,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize("reported", [False, True])
 @pytest.mark.parametrize(("answers", "bucket"), ANSWERS)
-def test_what_a_family_answers_to_the_check_in_counts_once(
+def test_check_in_answer_counts_once(
     services: Runtime, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
 ) -> None:
     """Where the family had reported the absence itself the answer is its reason; else the answer is the report."""
@@ -148,7 +148,7 @@ def test_what_a_family_answers_to_the_check_in_counts_once(
         assert said[0].startswith("Your fear makes sense"), "the fear is met before anything is passed on"
 
 
-def test_the_check_in_knows_the_same_words_as_the_report(services: Runtime) -> None:
+def test_check_in_and_report_recognize_the_same_words(services: Runtime) -> None:
     flows = services.library.flows.flows
     asked, reported = flows["absence_check_in"].steps["open"].choices, flows["report_absence"].steps["reason"].choices
     for name in ("afraid", "travel", "sick", "work"):

@@ -54,7 +54,7 @@ def counts_of(page: str) -> dict[str, int]:
     return {one.split("</dt>")[0]: int(one.split("<b>")[1].split("</b>")[0]) for one in part.split("<dt>")[1:]}
 
 
-def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
+def test_known_families_are_asked_once_a_day_and_list_is_not_stored(
     services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "harbor", language="es")
@@ -72,7 +72,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
     (sent,) = twilio.sent_to("+12175550201")
     assert "Riverbend Public Schools" in sent.body and twilio.sent_to("+12175550202") == []
     assert counts_of(post(pat, "/console/check-ins", school="harbor", phones="2175550201")) == {
-        "Had such a text today": 1
+        "Already got a check-in text today": 1
     }
     with services.database.read() as db:
         whole = " ".join(str(row) for row in db.execute(text("SELECT message_sid FROM follow_ups")))
@@ -81,7 +81,7 @@ def test_known_families_are_asked_once_a_day_and_the_list_is_not_kept(
     assert [(one.who, one.subject, one.why) for one in logged][-1] == ("pat_moore", "school harbor", "1 texts")
 
 
-def test_a_file_with_a_column_phone_and_one_that_is_too_long(
+def test_file_with_phone_column_is_read_and_long_file_is_refused(
     services: Runtime, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "harbor")
@@ -95,7 +95,7 @@ def test_a_file_with_a_column_phone_and_one_that_is_too_long(
     assert check_ins.parse_list("\ufeffphone,name\n2175550201,a\n").numbers == ("+12175550201",)
 
 
-def test_at_night_it_waits_for_the_morning(services: Runtime, twilio: TwilioStandIn, district: District) -> None:
+def test_check_in_at_night_waits_for_morning(services: Runtime, twilio: TwilioStandIn, district: District) -> None:
     district.family("+12175550201", "harbor")
     with time_machine.travel("2026-11-25T04:00:00Z"):  # ten in the evening there
         check_ins.plan_texts(services, "harbor", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
@@ -106,7 +106,7 @@ def test_at_night_it_waits_for_the_morning(services: Runtime, twilio: TwilioStan
         assert len(twilio.sent_to("+12175550201")) == 1
 
 
-def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
+def test_verified_event_holds_truancy_texts(
     services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "lincoln", "harbor")
@@ -119,7 +119,7 @@ def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
     refused = post(pat, "/console/check-ins", school="lincoln", phones="2175550201")
     assert "Possible again on" in refused and "December 4, 2026" in refused
     held = counts_of(post(pat, "/console/check-ins", school="harbor", phones="2175550201"))
-    assert held == {"A school of the family is held after a verified event": 1}
+    assert held == {"The family's school is paused after a verified event": 1}
     assert "no letters or texts about truancy" in pat.get("/console/attendance").text
     post(dana, "/console/verified-events/1/withdraw")
     assert counts_of(post(pat, "/console/check-ins", school="lincoln", phones="2175550201")) != held
@@ -128,9 +128,7 @@ def test_the_safety_lead_verifies_and_texts_about_truancy_wait(
     assert {"verified an event", "took a verified event back"} <= set(did)
 
 
-def test_a_check_in_that_was_planned_waits_until_the_hold_is_over(
-    services: Runtime, twilio: TwilioStandIn, district: District
-) -> None:
+def test_planned_check_in_waits_until_hold_ends(services: Runtime, twilio: TwilioStandIn, district: District) -> None:
     district.family("+12175550201", "lincoln")
     check_ins.plan_texts(services, "lincoln", check_ins.PhoneNumberList(("+12175550201",), 0), "pat_moore")
     verify(services)
@@ -144,7 +142,7 @@ def test_a_check_in_that_was_planned_waits_until_the_hold_is_over(
         assert len(twilio.sent_to("+12175550201")) == 1
 
 
-def test_announcements_about_attendance_are_not_released_to_that_school(
+def test_attendance_announcement_is_not_released_to_held_school(
     services: Runtime, district: District, logged_in: As
 ) -> None:
     from bot.store.announcements.announcements import Audience
@@ -162,7 +160,7 @@ def test_announcements_about_attendance_are_not_released_to_that_school(
     assert "attendance announcements are paused until" in page and "December 3, 2026" in page
 
 
-def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
+def test_hold_pauses_sending_announcement_and_keeps_waiting_one(
     services: Runtime, twilio: TwilioStandIn, district: District, logged_in: As
 ) -> None:
     district.family("+12175550201", "lincoln")
@@ -177,7 +175,7 @@ def test_one_that_is_on_its_way_stops_and_one_that_waits_goes_on_waiting(
         assert launch.resume(services, sending, "dana_cole")
 
 
-def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agents_came(
+def test_front_office_report_pauses_attendance_announcement(
     services: Runtime, district: District, new_family: Callable[[str], Family]
 ) -> None:
     """Nobody has to think of it: the next sweep, ten seconds later, pauses it."""
@@ -191,7 +189,7 @@ def test_one_that_is_on_its_way_stops_by_itself_when_the_front_office_says_agent
     assert district.state(sending) == "paused" and district.got("+12175550201") == []
 
 
-def test_a_school_sends_check_ins_to_its_own_families_only(services: Runtime, logged_in: As) -> None:
+def test_school_sends_check_ins_to_own_families_only(services: Runtime, logged_in: As) -> None:
     iris = logged_in("iris_vega")
     page = iris.get("/console/check-ins").text
     assert 'value="lincoln"' in page and 'value="harbor"' not in page
@@ -200,7 +198,7 @@ def test_a_school_sends_check_ins_to_its_own_families_only(services: Runtime, lo
     assert iris.post("/console/check-ins", data={**form, "school": "lincoln"}).status_code == 200
 
 
-def test_who_may_verify(services: Runtime, logged_in: As) -> None:
+def test_only_permitted_staff_can_verify_an_event(services: Runtime, logged_in: As) -> None:
     for staff, role, may in (
         ("sam_ortiz", "staff", True),
         ("ana_ruiz", "staff", False),
@@ -213,7 +211,7 @@ def test_who_may_verify(services: Runtime, logged_in: As) -> None:
 Typed = Callable[[FlaskClient, str], str]
 
 
-def test_needs_are_seen_done_and_told_once_when_late(
+def test_needs_are_listed_resolved_and_reminded_once_when_late(
     services: Runtime, twilio: TwilioStandIn, family: Family, logged_in: As
 ) -> None:
     from bot.attendance import overdue_needs
@@ -242,7 +240,7 @@ def test_needs_are_seen_done_and_told_once_when_late(
     assert "Arranged" in page and "A neighbor walks with them." in page
 
 
-def test_a_call_is_noted_with_its_reason_and_never_with_status(
+def test_call_note_keeps_reason_and_refuses_immigration_status(
     services: Runtime, family: Family, logged_in: As
 ) -> None:
     family.text("I am afraid to send my child to school")
@@ -270,9 +268,7 @@ def test_a_call_is_noted_with_its_reason_and_never_with_status(
     assert ana.post("/console/cases/1/call", data=empty).status_code == 400
 
 
-def test_a_note_on_language_rights_that_is_past_its_day_is_not_shown(
-    services: Runtime, family: Family, logged_in: As
-) -> None:
+def test_expired_language_rights_fact_is_not_shown(services: Runtime, family: Family, logged_in: As) -> None:
     family.text("I am afraid to send my child to school")
     family.text("1")
     with time_machine.travel("2027-06-01T15:00:00Z"):

@@ -109,7 +109,7 @@ def of_ours(services: Runtime) -> None:
 
 
 @pytest.mark.parametrize("break_it", [of_sqlalchemy, of_twilio, of_requests, of_ours])
-def test_errors_say_where_and_never_what(break_it: Any, services: Runtime, lines: Lines) -> None:
+def test_errors_log_location_without_content(break_it: Any, services: Runtime, lines: Lines) -> None:
     with pytest.raises((SQLAlchemyError, TwilioRestException, requests.RequestException, RuntimeError)) as caught:
         break_it(services)
     assert break_it in (of_sqlalchemy, of_twilio) or any(word in str(caught.value) for word in PLANTED)
@@ -120,13 +120,13 @@ def test_errors_say_where_and_never_what(break_it: Any, services: Runtime, lines
     assert not [word for word in PLANTED if word in logs.format_exception_line(caught.value)]
 
 
-def test_sql_errors_do_not_even_hold_the_parameters(services: Runtime) -> None:
+def test_sql_errors_do_not_contain_parameters(services: Runtime) -> None:
     with pytest.raises(SQLAlchemyError) as caught:
         of_sqlalchemy(services)
     assert not [word for word in PLANTED if word in str(caught.value)]
 
 
-def test_only_fields_that_are_known_show_a_value_and_only_one_like_an_id(lines: Lines) -> None:
+def test_log_shows_only_allowed_fields_with_id_like_values(lines: Lines) -> None:
     mine = logging.getLogger("bot.somewhere")
     mine.warning("sent: delivery=%s kind=%s phone=%s", "a" * 32, WORDS, "17")
     mine.warning("sent: case=%s id=%s", NUMBER, "217 555 9876")
@@ -144,13 +144,13 @@ def test_only_fields_that_are_known_show_a_value_and_only_one_like_an_id(lines: 
 
 
 @given(st.from_regex(r"\+?\d{3}[ .-]?\d{3}[ .-]?\d{4}", fullmatch=True))
-def test_no_spelling_of_a_number_passes(number: str) -> None:
+def test_phone_number_is_hidden_in_every_spelling(number: str) -> None:
     record = logging.LogRecord("bot.x", logging.INFO, "x.py", 1, "sent: id=%s case=%s", (number, f"to:{number}"), None)
     shown = json.loads(logs.LogFormatter(True).format(record))
     assert shown["id"] == shown["case"] == "(hidden)"
 
 
-def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
+def test_message_trace_runs_from_webhook_to_status_callback(
     services: Runtime, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: services)
@@ -170,7 +170,7 @@ def test_one_message_is_followed_from_the_webhook_to_the_status_callback(
     assert logs.get_trace() is None, "the next request is another one"
 
 
-def test_an_announcement_is_followed_into_its_threads(
+def test_announcement_trace_reaches_its_threads(
     services: Runtime, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: services)
@@ -190,7 +190,7 @@ def test_an_announcement_is_followed_into_its_threads(
     assert logs.get_trace() is None and "55501" not in as_json.text
 
 
-def test_who_looks_for_a_reason_finds_it(
+def test_log_explains_why_a_message_was_not_sent(
     services: Runtime, family: Family, new_family: Callable[[str], Family], as_json: Lines
 ) -> None:
     family.text("ICE is at my door right now")
@@ -202,11 +202,11 @@ def test_who_looks_for_a_reason_finds_it(
         planned = deliveries.plan_staff_message(db, contact.id, WORDS, now(), kind="notice")
     deliver(services, planned)
     found = {line["event"]: line for line in as_json.found}
-    assert found["taken"]["how"] == "by_text" and found["not to be sent"]["reason"] == "stopped"
+    assert found["taken"]["how"] == "by_text" and found["no delivery route"]["reason"] == "stopped"
     assert found["taken"]["case"] == 1 and not [word for word in PLANTED if word in as_json.text]
 
 
-def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(services: Runtime, as_json: Lines) -> None:
+def test_failed_job_stores_location_but_no_content_in_redis(services: Runtime, as_json: Lines) -> None:
     logging.getLogger("rq").setLevel(logging.WARNING)  # as `--quiet` does
     enqueue(services.redis, "default", "tests.base.test_logs.breaks", NUMBER)
     worker(services, "default").work(burst=True)
@@ -220,7 +220,7 @@ def test_a_failed_job_keeps_in_redis_where_it_broke_and_not_what_it_said(service
     assert any(line["event"] == "job failed" and line["exception"] for line in as_json.found)
 
 
-def test_a_worker_is_found_again_after_redis_was_emptied(services: Runtime) -> None:
+def test_worker_reregisters_after_redis_flush(services: Runtime) -> None:
     mine = worker(services)
     mine.register_birth()
     services.redis.flushdb()
@@ -250,7 +250,7 @@ class InHere(ReconnectingWorker):
         self.perform_job(job, queue, self.prepare_execution(job))
 
 
-def test_what_happened_is_written_in_code_and_never_put_together() -> None:
+def test_log_messages_are_literals_never_built_strings() -> None:
     """A line's words come from the program; what differs are its arguments, which are looked at one by one."""
     for path in (settings.ROOT / "bot").rglob("*.py"):
         assert "structlog.get_logger" not in path.read_text(), f"{path}: its lines would pass by the redaction"

@@ -50,7 +50,7 @@ class Asked:
         return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
 
 
-def test_only_for_the_token(services: Runtime, client: FlaskClient) -> None:
+def test_metrics_require_the_token(services: Runtime, client: FlaskClient) -> None:
     assert client.get("/metrics").status_code == 404, "not there without a token"
     services.settings.__dict__["metrics_token"] = TOKEN
     for headers in (
@@ -65,7 +65,7 @@ def test_only_for_the_token(services: Runtime, client: FlaskClient) -> None:
         load_settings(metrics_token="short")
 
 
-def test_what_happens_is_counted(asked: Asked, family: Family, services: Runtime) -> None:
+def test_events_are_counted(asked: Asked, family: Family, services: Runtime) -> None:
     before = asked()
     family.text("ICE is at my door right now, I am Quillonette")
     family.text("yes, the children are inside")
@@ -85,7 +85,7 @@ def test_what_happens_is_counted(asked: Asked, family: Family, services: Runtime
     assert "Quillonette" not in asked.text and family.address.removeprefix("whatsapp:") not in asked.text
 
 
-def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Runtime) -> None:
+def test_queue_age_and_delivery_age_are_reported(asked: Asked, services: Runtime) -> None:
     enqueue(services.redis, "default", "bot.jobs.deliver_message", "x")
     key = next(iter(services.redis.lrange("rq:queue:default", 0, 0))).decode()
     job = Job.fetch(key, connection=services.redis, serializer=JSONSerializer)
@@ -102,7 +102,7 @@ def test_how_old_a_queue_and_a_delivery_are(asked: Asked, services: Runtime) -> 
     assert {key[1] for key in found if key[0] == "puente_alarm"} == set(ALARM_NAMES)
 
 
-def test_twilio_s_codes_and_what_it_does_not_take(services: Runtime) -> None:
+def test_twilio_error_codes_and_rejections_are_counted(services: Runtime) -> None:
     at = now()
     with services.database.write() as db:
         ids = [deliveries.plan_reminder(db, "ana_ruiz", "x", at) for _ in range(6)]
@@ -117,7 +117,7 @@ def test_twilio_s_codes_and_what_it_does_not_take(services: Runtime) -> None:
         assert line_metrics.send_attempt_counts(db, at, timedelta(minutes=15)) == (1, 4)
 
 
-def test_figures_are_kept_for_some_seconds_however_many_ask(asked: Asked, family: Family, client: FlaskClient) -> None:
+def test_snapshot_is_cached_for_some_seconds(asked: Asked, family: Family, client: FlaskClient) -> None:
     asked()
     family.text("ICE is at my door right now")
     again = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
@@ -125,7 +125,7 @@ def test_figures_are_kept_for_some_seconds_however_many_ask(asked: Asked, family
     assert asked()["puente_cases_open", "escalate_now"] == 1
 
 
-def test_without_redis_the_rest_is_there(asked: Asked, services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_metrics_work_without_redis(asked: Asked, services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = Redis(port=9, retry=Retry(NoBackoff(), 0))
     monkeypatch.setitem(services.__dict__, "redis", gone)
     found = asked()
@@ -134,7 +134,7 @@ def test_without_redis_the_rest_is_there(asked: Asked, services: Runtime, monkey
     assert take_snapshot(services).redis is None
 
 
-def test_web_processes_of_one_gunicorn_count_into_one_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_web_processes_of_one_gunicorn_share_a_metrics_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE, raising=False)
     (tmp_path / "metrics" / "4194999").mkdir(parents=True)  # of a parent that is gone
     metrics_dir.prepare_metrics_dir(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from bot.base.settings import Settings, SettingsError, load_settings
 
 
-def test_development_makes_its_own_keys_once(tmp_path: Path) -> None:
+def test_development_creates_its_keys_once(tmp_path: Path) -> None:
     first, second = load_settings(var_dir=tmp_path), load_settings(var_dir=tmp_path)
     assert first.data_key == second.data_key and len(first.secret_key) == 64
     assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
@@ -26,7 +26,7 @@ def test_development_makes_its_own_keys_once(tmp_path: Path) -> None:
         ({"environment": "production"}, "PUBLIC_URL"),
     ],
 )
-def test_a_bad_value_is_told_by_name(tmp_path: Path, given: dict[str, object], says: str | None) -> None:
+def test_invalid_value_is_reported_by_name(tmp_path: Path, given: dict[str, object], says: str | None) -> None:
     if says is None:
         assert load_settings(var_dir=tmp_path, **given).twilio_sms_from == "555"
         return
@@ -34,7 +34,7 @@ def test_a_bad_value_is_told_by_name(tmp_path: Path, given: dict[str, object], s
         load_settings(var_dir=tmp_path, **given)
 
 
-def test_an_unknown_name_in_the_env_file_is_told(tmp_path: Path) -> None:
+def test_unknown_name_in_env_file_is_reported(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("TWILIO_ACOUNT_SID=AC1\n")
     with pytest.raises(ValueError, match="(?i)twilio_acount_sid"):

@@ -44,7 +44,7 @@ def case_of(services: Runtime, number: int = 1) -> cases.Case:
         return cases.get(db, number)
 
 
-def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
+def test_emergency_is_texted_at_night_and_called_after_a_minute(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
@@ -58,7 +58,7 @@ def test_an_emergency_is_paged_at_night_by_text_and_a_call_waits_a_minute(
     assert all(one.due_at - SATURDAY_NIGHT >= timedelta(seconds=60) for one in calls)
 
 
-def test_it_widens_until_somebody_takes_it_and_the_family_is_told(
+def test_alerts_widen_until_claimed_and_family_is_informed(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
@@ -77,9 +77,7 @@ def test_it_widens_until_somebody_takes_it_and_the_family_is_told(
     assert len(twilio.sent_to(family.address)) == 1, "once"
 
 
-def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_claim_stops_alerts_and_informs_everyone(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
     assert assignment.take_case(services, 1, "sam_ortiz", "by phone").outcome == "yours"
@@ -92,9 +90,7 @@ def test_who_takes_it_ends_the_pages_and_all_hear_of_it(
     assert len(twilio.sent_to(DANA)) == 2 and len(twilio.sent_to(SAM)) == 1
 
 
-def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_silent_claimant_and_colleagues_are_reminded(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
     assignment.take_case(services, 1, "sam_ortiz", "by text")
@@ -107,9 +103,7 @@ def test_whoever_took_it_and_is_silent_is_reminded_and_so_are_the_others(
     assert len(twilio.sent_to(SAM)) == before
 
 
-def test_nothing_is_sent_unasked_about_violence_at_home(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_domestic_violence_case_sends_nothing_unasked(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("my husband is beating me")
     for minutes in (0.1, 5.2, 10.4, 15.6):
         page_at(services, minutes)
@@ -121,7 +115,7 @@ def test_nothing_is_sent_unasked_about_violence_at_home(
     assert twilio.sent_to(family.address) == []
 
 
-def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
+def test_nonurgent_case_waits_for_school_hours_and_family_learns_when(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(SATURDAY_NIGHT, tick=True):
@@ -136,7 +130,7 @@ def test_what_can_wait_waits_for_school_hours_and_the_family_hears_when(
     assert "after school hours" not in family.text("after three")
 
 
-def test_a_school_has_its_own_people_and_turns_change_by_week(services: Runtime) -> None:
+def test_school_has_own_on_call_staff_and_weekly_rotation(services: Runtime) -> None:
     district = services.library.district
     week, next_week = (NOW + timedelta(days=days) for days in (0, 7))
     assert district.list_on_call("safety_lead", None, week) != district.list_on_call("safety_lead", None, next_week)
@@ -144,13 +138,13 @@ def test_a_school_has_its_own_people_and_turns_change_by_week(services: Runtime)
     assert district.list_on_call("safety_lead", "lincoln", next_week)[0] == "sam_ortiz"
 
 
-def test_a_school_that_is_named_stands_in_the_alert(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_alert_names_the_school_from_the_message(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("there are ICE agents at Lincoln right now")
     page_at(services, 0)
     assert "School: Lincoln Elementary." in twilio.sent_to(SAM)[0].body
 
 
-def test_a_family_has_one_open_case_a_topic(services: Runtime, family: Family) -> None:
+def test_family_has_one_open_case_per_topic(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("after three")
     family.text("it is about the bus")
@@ -160,9 +154,7 @@ def test_a_family_has_one_open_case_a_topic(services: Runtime, family: Family) -
         assert len(newest_cases(db, 10)) == 1
 
 
-def test_an_emergency_that_is_reported_again_later_pages_again(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_emergency_reported_again_later_alerts_again(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     page_at(services, 0)
     assignment.take_case(services, 1, "sam_ortiz", "by text")
@@ -175,7 +167,7 @@ def test_an_emergency_that_is_reported_again_later_pages_again(
     assert len([one for one in twilio.sent_to(DANA) if "URGENT" in one.body]) == 2
 
 
-def test_a_no_opens_the_case_again_and_a_yes_closes_it(
+def test_no_reopens_the_case_and_yes_closes_it(
     services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     for phone, answer, state in ((family, "no", "new"), (new_family("+12175550178"), "yes", "closed")):
@@ -203,7 +195,7 @@ def start_follow_ups(services: Runtime) -> None:
         start(services, number)
 
 
-def test_after_three_questions_without_an_answer_nobody_is_asked_again(
+def test_three_unanswered_follow_ups_end_the_questions(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     from bot.store.families import contacts, follow_ups
@@ -227,7 +219,7 @@ def test_after_three_questions_without_an_answer_nobody_is_asked_again(
         assert audit_log.find_broken_row(db) is None
 
 
-def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services: Runtime, family: Family) -> None:
+def test_every_step_is_audited_and_tampering_is_detected(services: Runtime, family: Family) -> None:
     from sqlalchemy import update
 
     family.text("I want to talk to a person")
@@ -245,7 +237,7 @@ def test_every_step_stands_in_the_audit_log_and_a_changed_one_is_found(services:
         assert audit_log.find_broken_row(db) == 2
 
 
-def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
+def test_silent_claimant_can_be_replaced_and_is_informed(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text(AT_THE_DOOR)
@@ -259,7 +251,7 @@ def test_a_silent_claimant_can_be_relieved_and_hears_of_it(
     assert case_of(services).claimed_by == "sam_ortiz" and case_of(services).chased_at is None
 
 
-def test_who_leads_may_take_and_give_any_case(services: Runtime, family: Family) -> None:
+def test_lead_can_claim_and_hand_over_any_case(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     page_at(services, 0)
     assignment.take_case(services, 1, "somebody who left", "in the console")
@@ -272,7 +264,7 @@ def test_who_leads_may_take_and_give_any_case(services: Runtime, family: Family)
     assert case_of(services).page_at is not None, "a new claimant is reminded too"
 
 
-def test_rounds_begin_anew_when_it_happens_again(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_escalation_restarts_when_emergency_recurs(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     for minutes in (0, 5.2, 10.4):
         page_at(services, minutes)
@@ -289,7 +281,7 @@ def test_rounds_begin_anew_when_it_happens_again(services: Runtime, family: Fami
     assert len(twilio.sent_to(family.address)) == 1, "nobody says at once that nobody came"
 
 
-def test_a_no_finds_the_newer_case_about_the_same(services: Runtime, family: Family) -> None:
+def test_no_reopens_the_newer_case_on_the_same_topic(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("after three")
     family.text("the bus")
@@ -306,7 +298,7 @@ def test_a_no_finds_the_newer_case_about_the_same(services: Runtime, family: Fam
 
 
 @pytest.mark.long
-def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
+def test_unclaimed_case_keeps_alerting_and_family_is_informed(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("I want to talk to a person")
@@ -323,9 +315,7 @@ def test_a_case_that_nobody_takes_is_not_forgotten_and_the_family_hears(
     assert len([one for one in told if "Nobody at the school has taken this yet" in one]) == 1
 
 
-def test_texts_that_all_fail_do_not_call_everybody_without_end(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_failing_texts_do_not_cause_endless_calls(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     for person in services.library.district.staff.values():
         twilio.number(person.phone, error_code=30007, at="request")
     family.text(AT_THE_DOOR)
@@ -334,7 +324,7 @@ def test_texts_that_all_fail_do_not_call_everybody_without_end(
     assert case_of(services).rounds <= 3, "as many as there are others to ask"
 
 
-def test_a_no_about_an_old_case_takes_nobody_off_an_emergency(services: Runtime, family: Family) -> None:
+def test_no_about_an_old_case_does_not_unassign_an_emergency(services: Runtime, family: Family) -> None:
     from bot.store.cases import case_transitions
 
     family.text(AT_THE_DOOR)

@@ -66,7 +66,7 @@ def ask_now(services: Runtime) -> None:
     send_all(services)
 
 
-def test_the_family_gets_the_number_and_the_partner_nothing(
+def test_family_gets_the_number_and_partner_gets_nothing(
     services: Runtime, client: FlaskClient, taken: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
@@ -80,7 +80,7 @@ def test_the_family_gets_the_number_and_the_partner_nothing(
     assert "referred to a partner" in client.get("/console/cases/1").text
 
 
-def test_a_form_sent_twice_sends_one_text_and_asks_once(
+def test_form_sent_twice_sends_one_text_and_one_follow_up(
     services: Runtime, taken: Family, twilio: TwilioStandIn
 ) -> None:
     for _ in range(3):
@@ -94,7 +94,7 @@ def test_a_form_sent_twice_sends_one_text_and_asks_once(
 
 
 @pytest.mark.parametrize(("answer", "outcome", "again"), [("1", "helped", False), ("2", "not_helped", True), ("3", "not_reached", True)])  # fmt: skip
-def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
+def test_follow_up_comes_after_five_days_and_no_reopens_the_case(
     services: Runtime, taken: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
 ) -> None:
     refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
@@ -114,7 +114,7 @@ def test_after_five_days_it_is_asked_and_a_no_opens_the_case_again(
     assert case.is_open is again
 
 
-def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(services: Runtime, taken: Family) -> None:
+def test_only_case_owner_refers_and_only_to_available_partner(services: Runtime, taken: Family) -> None:
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "jean_pierre", "a"))
     assert not refer_family(services, ReferralRequest(1, "nobody", "ana_ruiz", "a"))
     phone = services.library.district.partners["prairie_legal"].phone
@@ -125,7 +125,7 @@ def test_only_who_has_the_case_refers_and_only_to_a_partner_that_may_be_named(se
     assert not refer_family(services, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
 
 
-def test_nothing_is_texted_where_somebody_at_home_may_read_it(
+def test_no_text_is_sent_when_home_phone_is_unsafe(
     services: Runtime, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_family("+12175550179").text("my husband hits me and the kids")
@@ -135,18 +135,18 @@ def test_nothing_is_texted_where_somebody_at_home_may_read_it(
     assert not refer_family(services, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
 
 
-def test_the_text_fits_one_message_in_every_language(services: Runtime) -> None:
+def test_text_fits_one_message_in_every_language(services: Runtime) -> None:
     for language in services.library.district.languages:
         for partner in list_available_partners(services, language, now()).values():
             text = build_referral_text(services, partner, "ana_ruiz", language, now())
             assert count_utf16_units(text) <= MAX_MESSAGE_UNITS and partner.phone in text, language
 
 
-def test_who_speaks_the_language_is_offered_first(services: Runtime) -> None:
+def test_partner_speaking_the_language_is_offered_first(services: Runtime) -> None:
     assert next(iter(list_available_partners(services, "ar", now()))) == "river_rights"
 
 
-def test_what_to_say_is_english_where_they_speak_nothing_else(services: Runtime) -> None:
+def test_english_phrase_is_given_when_partner_speaks_only_english(services: Runtime) -> None:
     partner = services.library.district.partners["prairie_legal"]
     assert "I speak Chinese." in build_referral_text(services, partner, "ana_ruiz", "zh", now())
     with services.database.read() as db:

@@ -46,16 +46,16 @@ def state(services: Runtime) -> cases.Case:
         ("42", None), ("take", None), ("my son is sick", None), ("STOP", None), ("0", None), ("I have 2 children", None),
     ],
 )  # fmt: skip
-def test_what_a_text_asks_for(text: str, asked: CaseCommand | None) -> None:
+def test_text_is_parsed_into_a_command(text: str, asked: CaseCommand | None) -> None:
     assert parse(text) == asked
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_read_without_an_error(text: str) -> None:
+def test_any_text_is_parsed_without_error(text: str) -> None:
     parse(text)
 
 
-def test_taking_answers_with_a_link_that_opens_once(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_take_replies_with_a_one_time_link(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     reply = phones(ANA).text("take 1")
     assert "You have case 1" in reply and "/console/open/" in reply
     assert state(services).claimed_by == "ana_ruiz"
@@ -67,14 +67,14 @@ def test_taking_answers_with_a_link_that_opens_once(services: Runtime, opened: F
     assert phones(JEAN).text("TAKE 1") == "Case 1 was taken by Ana Ruiz."
 
 
-def test_no_answer_holds_a_word_or_the_number_of_the_family(opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_replies_contain_no_family_words_or_number(opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     said = [phones(ANA).text(text) for text in ("1?", "take 1", "1?", "give 1 jean", "1 hello", "done 1")]
     assert not any("Elm" in one or "5550177" in one for one in said), said
     assert said[0].startswith("Case 1: nobody has it, 0 min old. Talk to a person.")
     assert "Jean Pierre has case 1 now" in said[3] and "is not yours" in said[4] and "is not yours" in said[5]
 
 
-def test_done_asks_the_family_later_and_says_so(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_done_plans_a_follow_up_and_says_so(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
     phones(ANA).text("TAKE 1")
     assert "done" in phones(ANA).text("DONE 1") and state(services).state == "resolved"
     assert phones(ANA).text("DONE 1") == "Case 1 is already done."
@@ -82,7 +82,7 @@ def test_done_asks_the_family_later_and_says_so(services: Runtime, opened: Famil
 
 
 @pytest.mark.parametrize("number", [KIM, "+12175550199"])
-def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
+def test_staff_outside_the_case_learn_nothing(
     services: Runtime,
     opened: Family,
     phones,
@@ -96,13 +96,13 @@ def test_who_is_not_asked_about_a_case_learns_nothing_of_it(
     assert state(services).state == "alerted"
 
 
-def test_staff_are_parents_too(phones) -> None:  # type: ignore[no-untyped-def]
+def test_staff_can_write_as_parents(phones) -> None:  # type: ignore[no-untyped-def]
     assert "first name" in phones(KIM).text("my child will be absent tomorrow")
 
 
-def test_words_of_every_kind_have_something_that_does_them() -> None:
+def test_every_command_word_has_a_handler() -> None:
     assert set(sms_commands.CASE_COMMAND_WORDS.values()) | {"ask", "write"} == set(sms_commands._COMMAND_HANDLERS)
 
 
-def test_an_emergency_of_ones_own_is_no_text_to_a_case(phones) -> None:  # type: ignore[no-untyped-def]
+def test_staff_emergency_is_not_sent_to_a_case(phones) -> None:  # type: ignore[no-untyped-def]
     assert "911" in phones(KIM).text("911 help, someone has a gun at the school")

@@ -69,9 +69,7 @@ def write(line: Runtime, text: str, cause: str = "form:1") -> int:
     return number
 
 
-def test_the_family_reads_its_language_and_the_original_beside_it(
-    line: Runtime, parent: Family, twilio: TwilioStandIn
-) -> None:
+def test_family_reads_translation_with_the_original(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     write(line, "The bus comes at 8:15 tomorrow.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
@@ -79,7 +77,7 @@ def test_the_family_reads_its_language_and_the_original_beside_it(
     assert line.library.catalogs.translate("es", line.library.texts["by_machine"]) in body
 
 
-def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_commands(
+def test_bot_stays_silent_except_for_emergencies_and_commands(
     line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     write(line, "The bus comes at 8:15.")
@@ -98,20 +96,20 @@ def test_while_a_person_talks_the_helper_is_silent_but_for_emergencies_and_comma
     assert parent.text("menu") != "", "a command is still obeyed"
 
 
-def test_a_repeated_message_of_a_talk_is_kept_once(line: Runtime, parent: Family) -> None:
+def test_repeated_message_is_stored_once(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     for _ in range(3):
         assert parent.text("gracias", MessageSid="SM" + "c" * 32) == ""
     assert [one.original for one in said(line)].count("gracias") == 1
 
 
-def test_the_talk_goes_on_without_redis_memory(line: Runtime, parent: Family) -> None:
+def test_conversation_continues_after_redis_flush(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     line.redis.flushall()
     assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
 
 
-def test_the_helper_says_when_it_is_back(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
+def test_bot_announces_its_return(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     write(line, "The bus comes at 8:15.")
     assert assignment.resolve_case(line, 1, "ana_ruiz", "answered")
     send_all(line)
@@ -123,20 +121,20 @@ def test_the_helper_says_when_it_is_back(line: Runtime, parent: Family, twilio: 
         assert contact and contact.active_case_id is None
 
 
-def test_staff_give_the_family_back_while_the_case_goes_on(line: Runtime, parent: Family) -> None:
+def test_staff_can_hand_back_to_bot_while_case_stays_open(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     assert staff_conversation.hand_back_to_bot(line, 1) and not staff_conversation.hand_back_to_bot(line, 1)
     assert parent.text("hola") != ""
 
 
-def test_a_draft_is_checked_by_translating_it_back(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
+def test_draft_is_checked_by_back_translation(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Do not come at 3.", "form:2"))
     draft = staff_conversation.get_message(line, number)
     assert draft.state == "draft" and draft.translation.startswith("es: ") and draft.back
     assert draft.delivery_id is None, "nothing is sent before somebody has looked"
 
 
-def test_a_form_that_is_sent_twice_writes_once(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
+def test_form_sent_twice_creates_one_message(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3"))
     assert staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:3")) == number
     assert staff_conversation.send_message(line, number) and not staff_conversation.send_message(line, number)
@@ -145,7 +143,7 @@ def test_a_form_that_is_sent_twice_writes_once(line: Runtime, parent: Family, tw
 
 
 @pytest.mark.parametrize("mood", ["busy", "broken", "garbage", "unchanged", "slow"])
-def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
+def test_failed_translation_sends_original_and_flags_the_case(
     line: Runtime, parent: Family, google: GoogleStandIn, twilio: TwilioStandIn, mood: Mood,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -162,7 +160,7 @@ def test_when_the_machine_fails_the_original_is_delivered_and_the_case_flagged(
         assert cases.get(db, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
 
 
-def test_a_reviewed_answer_needs_no_machine(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
+def test_reviewed_answer_needs_no_machine_translation(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
     from bot.base.database import now
     from bot.store.announcements import approved_phrases
     from bot.store.announcements.approved_phrases import ApprovedPhrase
@@ -180,7 +178,7 @@ def test_a_reviewed_answer_needs_no_machine(line: Runtime, parent: Family, googl
     assert len(google.asked) == asked
 
 
-def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
+def test_clear_staff_text_is_sent_and_ambiguous_one_waits(
     line: Runtime, parent: Family, page_client: FlaskClient, twilio: TwilioStandIn, google: GoogleStandIn
 ) -> None:
     ana = Family(line, page_client, ANA)
@@ -202,7 +200,7 @@ def test_a_text_from_a_staff_phone_goes_through_and_a_doubtful_one_waits(
     assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
 
 
-def test_what_led_to_the_case_is_kept_masked(line: Runtime, page_client: FlaskClient) -> None:
+def test_messages_before_the_case_are_stored_masked(line: Runtime, page_client: FlaskClient) -> None:
     parent = Family(line, page_client, FAMILY)
     parent.text("hola")
     parent.text("soy indocumentada, mi numero A es A123456789, quiero hablar con una persona")
@@ -211,7 +209,7 @@ def test_what_led_to_the_case_is_kept_masked(line: Runtime, page_client: FlaskCl
     assert not any("123456789" in text or "indocumentada" in text for _, text in words)
 
 
-def test_what_did_not_arrive_is_sent_once_more(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
+def test_undelivered_message_can_be_resent_once(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     twilio.number(FAMILY, error_code=63016, at="request")
     number = write(line, "The bus comes at 8:15.")
     assert twilio.sent_to(FAMILY) == []
@@ -221,7 +219,7 @@ def test_what_did_not_arrive_is_sent_once_more(line: Runtime, parent: Family, tw
     assert len(twilio.sent_to(FAMILY)) == 1 and not staff_conversation.resend_message(line, number)
 
 
-def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line: Runtime, parent: Family) -> None:
+def test_unreadable_message_and_message_after_stop_reach_staff(line: Runtime, parent: Family) -> None:
     write(line, "The bus comes at 8:15.")
     told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
     assert told != "" and said(line)[-1].original == "[voice message]"
@@ -229,7 +227,9 @@ def test_what_cannot_be_read_and_what_comes_after_stop_reach_the_person_too(line
     assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
 
 
-def test_a_talk_goes_on_while_redis_is_away(line: Runtime, parent: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_conversation_continues_while_redis_is_down(
+    line: Runtime, parent: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from redis import RedisError
 
     write(line, "The bus comes at 8:15.")
@@ -241,7 +241,7 @@ def test_a_talk_goes_on_while_redis_is_away(line: Runtime, parent: Family, monke
     assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
 
 
-def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
+def test_undelivered_text_reactivates_case_and_informs_its_author(
     line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     twilio.number(FAMILY, error_code=63033, at="request")
@@ -254,14 +254,14 @@ def test_a_text_that_did_not_arrive_wakes_the_case_and_who_wrote_it(
     assert case.state == "claimed" and case.page_at is not None
 
 
-def test_a_console_draft_is_never_sent_by_a_job(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
+def test_console_draft_is_never_sent_by_a_job(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:9"))
     staff_conversation.translate_message(line, number)
     send_all(line)
     assert twilio.sent_to(FAMILY) == [] and staff_conversation.get_message(line, number).state == "draft"
 
 
-def test_nothing_is_sent_about_a_case_that_is_done(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
+def test_nothing_is_sent_for_a_closed_case(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello there.", "form:8"))
     assignment.resolve_case(line, 1, "ana_ruiz")
     assert not staff_conversation.send_message(line, number)
@@ -270,7 +270,7 @@ def test_nothing_is_sent_about_a_case_that_is_done(line: Runtime, parent: Family
     assert contact and contact.active_case_id is None
 
 
-def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Runtime, parent: Family) -> None:
+def test_text_too_long_for_one_message_is_not_sent(line: Runtime, parent: Family) -> None:
     assert can_send_as_one_message(
         line,
         staff_conversation.get_message(
@@ -286,7 +286,7 @@ def test_a_text_that_is_too_long_for_one_message_is_not_sent(line: Runtime, pare
     )
 
 
-def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Runtime, parent: Family) -> None:
+def test_lost_redis_entry_is_restored_when_text_is_sent(line: Runtime, parent: Family) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello.", "form:5"))
     staff_conversation.send_message(line, number)
     line.conversations.set_active_case(line.compute_lookup_hash(FAMILY), None)  # what a kill -9 after the commit leaves
@@ -294,7 +294,9 @@ def test_a_lost_note_in_redis_is_made_good_when_the_text_leaves(line: Runtime, p
     assert parent.text("gracias") == ""
 
 
-def test_no_word_of_a_talk_lies_with_the_translations(line: Runtime, parent: Family, google: GoogleStandIn) -> None:
+def test_conversation_text_is_not_kept_in_translation_cache(
+    line: Runtime, parent: Family, google: GoogleStandIn
+) -> None:
     """They would outlive the case, and erasing would not find them."""
     parent.text("mi hijo tiene miedo de ir a la escuela por lo de ayer")
     translate_all(line)
@@ -303,7 +305,7 @@ def test_no_word_of_a_talk_lies_with_the_translations(line: Runtime, parent: Fam
     assert list(line.redis.scan_iter("puente:translated:*")) == []
 
 
-def test_a_talk_that_redis_has_lost_goes_on_for_more_than_one_message(line: Runtime, parent: Family) -> None:
+def test_conversation_lost_by_redis_continues_for_several_messages(line: Runtime, parent: Family) -> None:
     """Emptied; or the numbers were hashed anew (`bot keys reindex`)."""
     write(line, "I can help you. What happened?")
     line.redis.flushall()

@@ -41,7 +41,7 @@ def sent_to_family(family: Family) -> int:
         return len(db.execute(select(deliveries.c.id).where(deliveries.c.kind == "follow_up")).all())
 
 
-def test_no_answer_in_ten_minutes_pages_for_the_children(family: Family, clock: time_machine.Traveller) -> None:
+def test_no_answer_in_ten_minutes_alerts_about_the_children(family: Family, clock: time_machine.Traveller) -> None:
     assert "children with a grown-up" in family.text(DETAINED)
     pass_time(family, clock, 5)
     assert topics(family) == ["family_detained"]
@@ -52,21 +52,21 @@ def test_no_answer_in_ten_minutes_pages_for_the_children(family: Family, clock: 
     assert len(topics(family)) == 2 and sent_to_family(family) == 1
 
 
-def test_an_answer_in_time_pages_nobody(family: Family, clock: time_machine.Traveller) -> None:
+def test_answer_in_time_sends_no_alert(family: Family, clock: time_machine.Traveller) -> None:
     family.text(DETAINED)
     assert "locator.ice.gov" in family.text("yes")
     pass_time(family, clock, 15)
     assert topics(family) == ["family_detained"]
 
 
-def test_where_the_conversation_was_lost_people_are_paged(family: Family, clock: time_machine.Traveller) -> None:
+def test_lost_conversation_still_alerts_staff(family: Family, clock: time_machine.Traveller) -> None:
     family.text(DETAINED)
     family.services.redis.flushall()
     pass_time(family, clock, 11)
     assert topics(family)[-1] == "child_alone_now"
 
 
-def test_no_means_the_children_are_alone_now(family: Family) -> None:
+def test_answer_no_means_children_are_alone_now(family: Family) -> None:
     family.text(DETAINED)
     assert "911" in family.text("no")
     assert topics(family)[-1] == "child_alone_now"

@@ -24,7 +24,7 @@ def pager(family: Family, twilio: TwilioStandIn) -> Iterator[Pager]:
         yield emergency(family, twilio)
 
 
-def test_the_call_goes_to_the_staff_number_and_says_nothing_yet(pager: Pager) -> None:
+def test_call_goes_to_staff_number_and_plays_nothing_before_answer(pager: Pager) -> None:
     for _ in range(3):
         pager.deliver()
     (call,) = pager.calls()
@@ -46,7 +46,7 @@ def test_the_call_goes_to_the_staff_number_and_says_nothing_yet(pager: Pager) ->
     ("how", "state"),
     [("busy", "undelivered"), ("no-answer", "undelivered"), ("failed", "failed"), ("canceled", "canceled")],
 )
-def test_a_call_that_reached_nobody_pages_nobody_by_itself(pager: Pager, how: str, state: str) -> None:
+def test_unanswered_call_does_not_alert_anyone_by_itself(pager: Pager, how: str, state: str) -> None:
     pager.twilio.miss(pager.rung(), how)
     assert pager.row()["state"] == state
     assert pager.services.redis.llen(URGENT) == 0, "the next round is the paging's to start"
@@ -54,7 +54,7 @@ def test_a_call_that_reached_nobody_pages_nobody_by_itself(pager: Pager, how: st
     assert len(pager.calls()) == 1
 
 
-def test_reports_of_a_call_only_move_forward(pager: Pager) -> None:
+def test_call_status_only_moves_forward(pager: Pager) -> None:
     call, seen = pager.rung(), []
     for status in ("initiated", "ringing", "in-progress", "ringing", "completed", "in-progress", "no-answer"):
         pager.twilio.line.report(call, status)
@@ -62,7 +62,7 @@ def test_reports_of_a_call_only_move_forward(pager: Pager) -> None:
     assert seen == ["sending", "sending", "sent", "sent", "delivered", "delivered", "delivered"]
 
 
-def test_another_calls_report_changes_nothing(pager: Pager) -> None:
+def test_status_of_another_call_changes_nothing(pager: Pager) -> None:
     call = pager.rung()
     pager.twilio.line.report(replace(call, sid="CA" + "f" * 32), "completed")
     assert pager.row()["state"] == "queued"
@@ -71,7 +71,7 @@ def test_another_calls_report_changes_nothing(pager: Pager) -> None:
 # ---- what goes wrong
 
 
-def test_too_many_requests_rings_later_once(pager: Pager) -> None:
+def test_too_many_requests_delays_the_call_once(pager: Pager) -> None:
     pager.twilio.fail_next("429", on="call")
     pager.deliver()
     assert pager.calls() == [] and pager.row()["state"] == "waiting"
@@ -81,7 +81,7 @@ def test_too_many_requests_rings_later_once(pager: Pager) -> None:
 
 
 @pytest.mark.parametrize(("fault", "rung"), [("500", 0), ("hang", 0), ("drop_before", 0), ("drop_after_accept", 1)])
-def test_an_unknown_outcome_is_not_called_again(
+def test_unknown_outcome_is_not_called_again(
     pager: Pager, fault: str, rung: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pager.services.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
@@ -93,7 +93,7 @@ def test_an_unknown_outcome_is_not_called_again(
     assert len(pager.calls()) == rung and pager.row()["state"] == "failed"
 
 
-def test_a_call_whose_answer_was_lost_can_still_be_taken(pager: Pager) -> None:
+def test_call_with_lost_response_can_still_be_claimed(pager: Pager) -> None:
     pager.twilio.fail_next("drop_after_accept", on="call")
     call = pager.rung()
     heard, after = pager.twilio.answer(call, press="1")
@@ -101,7 +101,7 @@ def test_a_call_whose_answer_was_lost_can_still_be_taken(pager: Pager) -> None:
     assert (pager.row()["state"], pager.row()["sid"]) == ("delivered", call.sid)
 
 
-def test_a_caller_killed_in_the_middle_does_not_ring_again(pager: Pager) -> None:
+def test_killed_caller_process_does_not_call_again(pager: Pager) -> None:
     with pager.services.database.write() as db:
         key = deliveries.c.id == pager.rows[0]
         db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=now()))
@@ -111,7 +111,7 @@ def test_a_caller_killed_in_the_middle_does_not_ring_again(pager: Pager) -> None
     assert pager.row()["state"] == "failed" and pager.calls() == []
 
 
-def test_a_refused_number_is_not_called_again(pager: Pager) -> None:
+def test_refused_number_is_not_called_again(pager: Pager) -> None:
     pager.twilio.number(pager.phones[0], error_code=21217, at="request")
     for seconds in (90, 180):
         pager.deliver(seconds=seconds)
@@ -120,7 +120,7 @@ def test_a_refused_number_is_not_called_again(pager: Pager) -> None:
 
 
 @pytest.mark.parametrize("sender", ["55501", ""])
-def test_a_short_code_cannot_call(services: Runtime, twilio: TwilioStandIn, sender: str) -> None:
+def test_short_code_cannot_call(services: Runtime, twilio: TwilioStandIn, sender: str) -> None:
     channel = TwilioChannel(services.settings.model_copy(update={"twilio_sms_from": sender}))
     with pytest.raises(SendError) as caught:
         channel.call(OutgoingMessage("d" * 32, "+12175550141", "Case 7."))
@@ -132,7 +132,7 @@ def test_whatsapp_staff_are_called_on_their_number(services: Runtime, twilio: Tw
     assert len(twilio.calls_to("+12175550141")) == 1
 
 
-def test_without_a_public_address_nobody_is_called(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_call_needs_a_public_address(services: Runtime, twilio: TwilioStandIn) -> None:
     """Nobody could press a key: it is said at once, and the text of the alert stands."""
     channel = TwilioChannel(services.settings.model_copy(update={"public_url": ""}))
     with pytest.raises(SendError) as caught:

@@ -49,7 +49,7 @@ def logged_in(services: Runtime, client: FlaskClient) -> Callable[[str], FlaskCl
     return lambda staff: member(services, client.application, "staff", staff)
 
 
-def test_two_who_want_the_same_leader_share_one_call(services: Runtime, paul: CommunityLeader) -> None:
+def test_two_requests_for_the_same_leader_share_one_call(services: Runtime, paul: CommunityLeader) -> None:
     assert register.request_contact(services, paul, "the gathering", "sam_ortiz") is None
     before = register.request_contact(services, paul, "attendance letters", "pat_moore")
     assert before and before.asked_by == "sam_ortiz"
@@ -64,7 +64,7 @@ def test_two_who_want_the_same_leader_share_one_call(services: Runtime, paul: Co
     assert found and found.contacted_on == date(2026, 11, 24) and found.due_on == date(2027, 1, 23)
 
 
-def test_within_a_week_of_a_call_nobody_calls_again(services: Runtime, paul: CommunityLeader) -> None:
+def test_leader_is_not_called_again_within_a_week(services: Runtime, paul: CommunityLeader) -> None:
     register.request_contact(services, paul, "the gathering", "sam_ortiz")
     register.complete_request(services, 1, "ana_ruiz")
     with time_machine.travel(NOW + timedelta(days=6)), pytest.raises(LeaderAskedRecentlyError) as lately:
@@ -74,7 +74,7 @@ def test_within_a_week_of_a_call_nobody_calls_again(services: Runtime, paul: Com
         assert register.request_contact(services, paul, "attendance letters", "pat_moore") is None
 
 
-def test_an_empty_register_begins_with_five_partners(services: Runtime, library: Library) -> None:
+def test_empty_register_starts_with_five_partner_tasks(services: Runtime, library: Library) -> None:
     todo = register.list_tasks(services)
     assert [one.kind for one in todo] == list(contact_rules.PARTNER_KINDS) and {one.owner for one in todo} == {
         "ruth_adams"
@@ -85,7 +85,7 @@ def test_an_empty_register_begins_with_five_partners(services: Runtime, library:
     assert [one.kind for one in register.list_tasks(services)] == list(contact_rules.PARTNER_KINDS[1:])
 
 
-def test_name_and_number_are_sealed(services: Runtime, paul: CommunityLeader) -> None:
+def test_name_and_number_are_encrypted(services: Runtime, paul: CommunityLeader) -> None:
     with services.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
@@ -97,7 +97,7 @@ def test_name_and_number_are_sealed(services: Runtime, paul: CommunityLeader) ->
     assert row["sealed"] == "" and row["number_index"] is None
 
 
-def test_who_writes_from_a_leaders_number_is_a_leader(
+def test_text_from_leader_number_sets_leader_role(
     services: Runtime, paul: CommunityLeader, new_family: Callable[[str], Family]
 ) -> None:
     new_family(PHONE).text("English")
@@ -108,7 +108,7 @@ def test_who_writes_from_a_leaders_number_is_a_leader(
     assert found.role == "leader" and found.consent_at is None, "nobody said that they want texts"
 
 
-def test_in_the_console(services: Runtime, logged_in: Callable[[str], FlaskClient]) -> None:
+def test_console_shows_and_edits_leaders(services: Runtime, logged_in: Callable[[str], FlaskClient]) -> None:
     ana, pat = logged_in("ana_ruiz"), logged_in("pat_moore")
     assert "Start here" in ana.get(HOME).text
     form = {"organization": "Grace Church", "name": "Rev. Paul", "phone": "217-555-0188", "kind": "faith"}
@@ -130,7 +130,7 @@ def test_in_the_console(services: Runtime, logged_in: Callable[[str], FlaskClien
         assert "overdue since" in logged_in("lee_tran").get(HOME).text
 
 
-def test_a_task_can_be_moved_and_its_invitation_rewritten(
+def test_task_can_be_rescheduled_and_invitation_edited(
     services: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
     ana = logged_in("ana_ruiz")
@@ -140,12 +140,12 @@ def test_a_task_can_be_moved_and_its_invitation_rewritten(
     assert send(ana, f"{HOME}/tasks", kind="faith", owner="x", due_on="", invitation="").status_code == 422
 
 
-def test_there_is_no_way_to_import_leaders(client: FlaskClient) -> None:
+def test_leaders_cannot_be_imported(client: FlaskClient) -> None:
     rules_ = [rule.rule for rule in client.application.url_map.iter_rules()]
     assert not [one for one in rules_ if "leader" in one and ("import" in one or "upload" in one)]
 
 
-def test_who_carries_too_much_is_seen(library: Library) -> None:
+def test_overloaded_contact_owner_is_flagged(library: Library) -> None:
     staff = library.district.staff
     coordinator = staff["grace_wu"].model_copy(update={"role": "EL coordinator"})
     district = library.district.model_copy(update={"staff": {**staff, "grace_wu": coordinator}})
@@ -155,7 +155,7 @@ def test_who_carries_too_much_is_seen(library: Library) -> None:
     assert told == {"EL coordinator": (30, True), "family liaison": (40, False), "counselor": (20, False)}
 
 
-def test_how_to_reach_a_community_stands_beside_the_message_that_was_sent(family: Family) -> None:
+def test_outreach_advice_is_shown_next_to_sent_message(family: Family) -> None:
     family.text("English")
     said = family.text("We are a community organization and want to partner with the district")
     assert "2. Say how to reach my community" in said
@@ -163,7 +163,7 @@ def test_how_to_reach_a_community_stands_beside_the_message_that_was_sent(family
     assert "will read this" in family.text("Haitian families: radio on Sundays")
 
 
-def test_the_school_board(family: Family) -> None:
+def test_school_board_meeting_is_announced(family: Family) -> None:
     family.text("English")
     family.text("We are a community organization and want to partner with the district")
     said = family.text("3")
@@ -180,7 +180,7 @@ def told(services: Runtime, twilio: TwilioStandIn) -> list[str]:
     return [one.body for number in numbers for one in twilio.sent_to(number)]
 
 
-def test_who_keeps_an_overdue_contact_is_told_once(
+def test_owner_of_overdue_contact_is_reminded_once(
     services: Runtime, twilio: TwilioStandIn, paul: CommunityLeader
 ) -> None:
     register.save_leader(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
@@ -193,7 +193,7 @@ def test_who_keeps_an_overdue_contact_is_told_once(
         assert len(told(services, twilio)) == 2, "another day was promised, and it has passed too"
 
 
-def test_a_number_that_changed_is_no_leaders_any_more(services: Runtime, paul: CommunityLeader) -> None:
+def test_changed_number_loses_leader_role(services: Runtime, paul: CommunityLeader) -> None:
     other = "+12175550177"
     register.save_leader(services, replace(paul, phone=other), "ana_ruiz")
     with services.database.write() as db:
@@ -201,7 +201,7 @@ def test_a_number_that_changed_is_no_leaders_any_more(services: Runtime, paul: C
     assert roles == ["family", "leader"]
 
 
-def test_who_leaves_is_written_to_no_more(services: Runtime) -> None:
+def test_removed_leader_gets_no_more_texts(services: Runtime) -> None:
     register.save_leader(services, PAUL, "ana_ruiz", has_text_consent=True)
     register.remove_leader(services, replace(PAUL, id=1), "ana_ruiz")
     with services.database.write() as db:
@@ -209,7 +209,7 @@ def test_who_leaves_is_written_to_no_more(services: Runtime) -> None:
     assert family.role == "family" and family.consent_basis is None
 
 
-def test_a_number_of_somebody_else_is_refused_with_a_sentence(
+def test_number_of_another_leader_is_refused_with_a_message(
     services: Runtime, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
 ) -> None:
     register.save_leader(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
@@ -218,7 +218,7 @@ def test_a_number_of_somebody_else_is_refused_with_a_sentence(
     assert page.status_code == 409 and "in the register already" in page.text
 
 
-def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
+def test_call_sets_next_date_and_only_owner_records_it(
     services: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
     register.save_leader(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
@@ -231,7 +231,7 @@ def test_a_call_sets_the_next_day_and_only_the_keeper_notes_it(
     assert send(ana, f"{HOME}/1", **{**form, "contacted_on": "2026-12-24"}).status_code == 422
 
 
-def test_a_group_that_writes_hears_by_the_next_working_day(family: Family) -> None:
+def test_group_inquiry_gets_answer_date_on_next_working_day(family: Family) -> None:
     family.text("English")
     family.text("We are a community organization and want to partner with the district")
     family.text("1")

@@ -56,7 +56,7 @@ def said(handout: Handout) -> str:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_one_sheet_in_every_language(library: Library, drawing: None, language: str) -> None:
+def test_one_page_in_every_language(library: Library, drawing: None, language: str) -> None:
     drawn = render_handout_pdf(sheet(library, language))
     (text,) = text_of(drawn)
     for number in (*NUMBERS, "988", "911"):
@@ -64,13 +64,13 @@ def test_one_sheet_in_every_language(library: Library, drawing: None, language: 
     assert codes_on(on_paper(drawn)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]
 
 
-def test_the_picture_is_the_same_sheet(library: Library, drawing: None) -> None:
+def test_png_shows_the_same_page(library: Library, drawing: None) -> None:
     image = opened(render_handout_png(sheet(library, "ar")))
     assert image.width == 1275 and 1000 < image.height <= 1650
 
 
 @pytest.mark.parametrize("language", ["ru", "vi"])
-def test_many_partners_still_fit_one_sheet(library: Library, drawing: None, language: str) -> None:
+def test_many_partners_still_fit_one_page(library: Library, drawing: None, language: str) -> None:
     one = library.district.partners["prairie_legal"]
     many = {
         f"p{number}": one.model_copy(update={"name": f"Prairie Legal Aid {number}", "kind": kind})
@@ -79,7 +79,7 @@ def test_many_partners_still_fit_one_sheet(library: Library, drawing: None, lang
     assert len(text_of(render_handout_pdf(sheet(library, language, **many)))) == 1
 
 
-def test_it_holds_until_the_first_of_its_parts_ends(library: Library) -> None:
+def test_handout_expires_with_its_first_part(library: Library) -> None:
     ends = min(one.get_last_valid_day() for one in library.district.partners.values())
     assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
     assert (
@@ -87,41 +87,39 @@ def test_it_holds_until_the_first_of_its_parts_ends(library: Library) -> None:
     )
 
 
-def test_a_stale_partner_and_a_stale_fact_do_not_stand_on_it(library: Library) -> None:
+def test_expired_partner_and_fact_are_left_out(library: Library) -> None:
     late = said(sheet(library, at=NOW + timedelta(days=PARTNER_CHECK_VALID_DAYS)))
     assert "Prairie" not in late and "Harvest" not in late and "equal right to free public school" in late
     later = said(sheet(library, at=NOW + timedelta(days=366)))
     assert "equal right" not in later and "217-555-0100" in later and "911" in later
 
 
-def test_what_counsel_has_not_signed_does_not_stand_on_it(library: Library) -> None:
+def test_policy_unsigned_by_counsel_is_left_out(library: Library) -> None:
     district = library.district.model_copy(update={"policies": {}})
     text = said(sheet(replace(library, district=district)))
     assert "do not ask about immigration status" not in text and "wait in the front office" not in text
 
 
-def test_a_draft_says_that_it_is_one(library: Library) -> None:
+def test_draft_translation_carries_a_notice(library: Library) -> None:
     assert sheet(library, "en").notice is None
     assert sheet(library, "es").notice is not None, "no catalog is reviewed yet"
 
 
-def test_the_unknown_is_told_the_known(library: Library) -> None:
+def test_unknown_language_or_school_lists_choices(library: Library) -> None:
     with pytest.raises(ClickException, match="choose en, es"):
         sheet(library, "xx")
     with pytest.raises(ClickException, match="choose lincoln"):
         handout_of(settings.load_settings(), library, {}, "en", "hogwarts", NOW)
 
 
-def test_the_command_writes_it(drawing: None, tmp_path: Path) -> None:
+def test_command_writes_the_file(drawing: None, tmp_path: Path) -> None:
     result = CliRunner().invoke(command.handout, ["--language", "es", "--school", "lincoln", "-o", "es.pdf"])
     assert result.exit_code == 0, result.output
     (text,) = text_of((tmp_path / "es.pdf").read_bytes())
     assert "Lincoln Elementary" in text and "217-555-0160" in text
 
 
-def test_a_wrong_number_leaves_the_sheet_that_staff_download(
-    services: Runtime, client: FlaskClient, drawing: None
-) -> None:
+def test_wrong_number_is_removed_from_staff_download(services: Runtime, client: FlaskClient, drawing: None) -> None:
     viewer = member(services, client.application, "viewer")
     listed = viewer.get("/console/handouts?school=lincoln").text
     assert listed.count("Printable PDF</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed

@@ -14,18 +14,18 @@ from bot.content.lint import find_content_problems
 LANGUAGES = ["es", "ht", "pt", "ar", "uk", "zh", "vi"]
 
 
-def test_the_check_finds_no_error(library: Library) -> None:
+def test_content_check_finds_no_errors(library: Library) -> None:
     errors, _ = find_content_problems(settings.ROOT, library, today=date(2026, 11, 24))
     assert errors == []
 
 
-def test_the_calendar_brings_warnings_and_no_errors(library: Library) -> None:
+def test_passing_time_causes_warnings_but_no_errors(library: Library) -> None:
     errors, warnings = find_content_problems(settings.ROOT, library, today=date(2030, 1, 1))
     assert errors == [] and any("right_to_school" in warning for warning in warnings)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_what_nobody_reviewed_is_fuzzy(language: str) -> None:
+def test_unreviewed_translations_are_fuzzy(language: str) -> None:
     catalog = parse_po(language, (settings.ROOT / f"messages/{language}.po").read_bytes())
     headers = dict(catalog.mime_headers)
     reviewed = (settings.ROOT / f"messages/{language}.po").read_text()

@@ -57,14 +57,14 @@ def everything(library: Library) -> Iterator[tuple[str, str]]:
             yield from ((language, form) for message in catalog if message.id for form in forms(message.string))
 
 
-def test_every_number_stands_in_the_facts_or_the_district_file(library: Library) -> None:
+def test_every_number_comes_from_facts_or_district_file(library: Library) -> None:
     sources = "".join((settings.ROOT / name).read_text() for name in ("flows/facts.yaml", "district.yaml"))
     known = set(NUMBER.findall(sources)) | HARMLESS
     for language, text in everything(library):
         assert set(NUMBER.findall(text)) <= known, (language, text)
 
 
-def test_a_translation_has_the_numbers_of_its_english(library: Library) -> None:
+def test_translation_has_the_numbers_of_its_english(library: Library) -> None:
     for language in set(library.district.languages) - {"en"}:
         catalog = parse_po(language, (settings.ROOT / f"messages/{language}.po").read_bytes())
         for message in catalog:
@@ -73,7 +73,7 @@ def test_a_translation_has_the_numbers_of_its_english(library: Library) -> None:
                 assert all(sorted(NUMBER.findall(form)) == here for form in forms(message.string)), message.string
 
 
-def test_nothing_promises_what_nobody_can_promise_or_asks_about_status(library: Library) -> None:
+def test_texts_make_no_promises_and_do_not_ask_status(library: Library) -> None:
     for text in english(library):
         assert not any(words in text.lower() for words in PROMISES), text
         assert not ASKS_STATUS.search(text.lower()), text
@@ -85,7 +85,7 @@ def test_legal_topics_end_with_a_person_and_give_no_dates(library: Library, name
     assert any(choice.go in {"talk_to_human", "legal_help"} for choice in choices)
 
 
-def test_every_topic_that_families_ask_about_has_a_flow(library: Library) -> None:
+def test_every_topic_has_a_flow(library: Library) -> None:
     from bot.flows.topic_routing import HUMAN_ANSWERED_TOPICS, OPT_OUT_TOPIC
 
     for topic in HUMAN_ANSWERED_TOPICS - {OPT_OUT_TOPIC}:
@@ -99,18 +99,18 @@ def test_every_emergency_says_911_first_and_that_it_cannot_call(library: Library
 
 
 @pytest.mark.parametrize("path", FLOWS, ids=lambda path: path.stem)
-def test_every_flow_fits_the_schema_that_editors_use(path) -> None:  # type: ignore[no-untyped-def]
+def test_every_flow_matches_the_editor_schema(path) -> None:  # type: ignore[no-untyped-def]
     schema = json.loads((settings.ROOT / "flows/flow.schema.json").read_text())
     assert path.read_text().startswith("# yaml-language-server: $schema=flow.schema.json\n")
     Draft202012Validator(schema).validate(yaml.safe_load(path.read_text()))
 
 
-def test_the_schema_is_that_of_the_grammar() -> None:
+def test_schema_matches_the_grammar() -> None:
     written = json.loads((settings.ROOT / "flows/flow.schema.json").read_text())
     assert written == Flow.model_json_schema(by_alias=True), "run 'make messages'"
 
 
-def test_every_flow_can_be_drawn_with_all_its_steps(library: Library) -> None:
+def test_every_flow_diagram_shows_all_steps(library: Library) -> None:
     for flow in library.flows.flows.values():
         drawn = render_mermaid(flow)
         assert all(f"step_{step}" in drawn for step in flow.steps)
@@ -123,10 +123,10 @@ def test_every_flow_can_be_drawn_with_all_its_steps(library: Library) -> None:
     [("a" * 160, 1, True), ("a" * 161, 2, True), ("€" * 80, 1, True), ("€" * 81, 2, True),
      ("ç" * 70, 1, False), ("ç" * 71, 2, False), ("😀" * 35, 1, False), ("😀" * 36, 2, False), ("", 1, True)],
 )  # fmt: skip
-def test_what_a_text_costs(text: str, segments: int, gsm: bool) -> None:
+def test_sms_cost_counts_segments(text: str, segments: int, gsm: bool) -> None:
     assert (compute_sms_cost(text).segments, compute_sms_cost(text).is_gsm) == (segments, gsm)
 
 
 @given(st.text(max_size=400), st.text(max_size=40))
-def test_a_longer_text_never_costs_less(text: str, more: str) -> None:
+def test_longer_text_never_costs_less(text: str, more: str) -> None:
     assert compute_sms_cost(text + more).segments >= compute_sms_cost(text).segments

@@ -27,7 +27,7 @@ def told(change: dict[str, Any]) -> str:
     return ""
 
 
-def test_the_example_is_fine() -> None:
+def test_example_district_is_valid() -> None:
     assert told({}) == ""
 
 
@@ -52,11 +52,11 @@ def test_the_example_is_fine() -> None:
         ({"templates": {"follow_up": {"es": "HX12"}}}, "HX[0-9a-f]{32}"),
     ],
 )  # fmt: skip
-def test_what_would_lose_an_alert_is_refused(change: dict[str, Any], said: str) -> None:
+def test_district_that_would_lose_an_alert_is_refused(change: dict[str, Any], said: str) -> None:
     assert said in told(change)
 
 
-def test_a_place_and_a_remedy_are_named(tmp_path: Path) -> None:
+def test_error_names_place_and_remedy(tmp_path: Path) -> None:
     text = (
         (settings.ROOT / "district.yaml")
         .read_text()

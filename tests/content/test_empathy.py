@@ -25,7 +25,7 @@ first there (TOPICS.md, rule 3; tests/content/test_content_rules.py)."""
 
 
 @pytest.mark.parametrize("name", sorted(VALIDATES))
-def test_it_opens_with_the_fear_and_states_nothing_before(library: Library, name: str) -> None:
+def test_flow_opens_by_naming_the_fear_before_any_fact(library: Library, name: str) -> None:
     flow = library.flows.flows[name]
     first = flow.steps[flow.first_step]
     assert not first.fact and not first.find and first.media is None
@@ -37,7 +37,7 @@ def test_it_opens_with_the_fear_and_states_nothing_before(library: Library, name
 
 
 @pytest.mark.parametrize("name", sorted(VALIDATES))
-def test_it_is_what_a_phone_shows_first(library: Library, name: str) -> None:
+def test_opening_fits_a_phone_preview(library: Library, name: str) -> None:
     opening = library.flows.flows[name].steps[library.flows.flows[name].first_step].say[0]
     assert not isinstance(opening, Plural)
     for language in library.district.languages:
@@ -57,7 +57,7 @@ LIST = "Prairie Legal Aid, 217-555-0160"
      "¿cuándo se acaba el parole humanitario?", "коли закінчується U4U, що нам робити", "когда заканчивается U4U, что делать",
      "TPS la fini, kisa pou m fè", "TPS 什么时候结束，我们怎么办"],
 )  # fmt: skip
-def test_about_programs_that_end_there_is_the_legal_list_and_no_date(library: Library, words: str) -> None:
+def test_ending_programs_get_legal_list_without_dates(library: Library, words: str) -> None:
     """C1c: no advice, no program named back, nothing kept."""
     stage = FlowTestHarness(library, "en", "sms", compute_default_time(library))
     stage.receive_text(words)

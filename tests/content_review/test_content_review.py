@@ -36,7 +36,7 @@ def state_of(library: Library, today: date, subject: str, **looked: date) -> str
     return next(one.state for one in build_register(library, today, seen) if one.subject == subject)
 
 
-def test_everything_stands_in_the_register_with_its_owner(library: Library) -> None:
+def test_every_item_is_in_the_register_with_its_owner(library: Library) -> None:
     found = {one.subject: one for one in build_register(library, TODAY, {})}
     assert {f"fact {name}" for name in library.facts} <= set(found)
     assert {"policy enforcement_visit", "partner harvest", "watch nilc", "note why_families_fear"} <= set(found)
@@ -44,14 +44,14 @@ def test_everything_stands_in_the_register_with_its_owner(library: Library) -> N
     assert found["watch nilc"].url == "https://www.nilc.org" and found["fact home_entry"].source
 
 
-def test_what_is_said_ends_soon_or_is_not_said(library: Library) -> None:
+def test_expiring_item_is_flagged_then_not_sent(library: Library) -> None:
     due = library.facts["home_entry"].get_review_due_date()
     assert state_of(library, due - timedelta(days=10), "fact home_entry") == ENDING_SOON_STATE
     assert state_of(library, due + timedelta(days=1), "fact home_entry") == NOT_STATED_STATE
     assert state_of(library, TODAY, "partner harvest") == STATED_STATE
 
 
-def test_a_source_is_read_every_week(library: Library) -> None:
+def test_source_is_reviewed_weekly(library: Library) -> None:
     assert state_of(library, TODAY, "watch nilc") == REVIEW_NEEDED_STATE
     assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=6)) == REVIEWED_STATE
     assert state_of(library, TODAY, "watch nilc", watch__nilc=TODAY - timedelta(days=7)) == REVIEW_NEEDED_STATE
@@ -72,7 +72,7 @@ def sent(services: Runtime, twilio: TwilioStandIn) -> list[str]:
         return texts(services, twilio)
 
 
-def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], library: Library) -> None:
+def test_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], library: Library) -> None:
     assert len(set(sent)) == 1
     owners = {who for one in build_register(library, TODAY, {}) for who in library.district.find_owners(one.owner)}
     assert len(sent) == len(owners)
@@ -81,7 +81,7 @@ def test_the_digest_has_five_lines_and_goes_to_each_owner_once(sent: list[str], 
     assert "nothing" in lines[2] and "https://www.nilc.org" in lines[3] and "/console/digest" in lines[4]
 
 
-def test_it_waits_for_working_hours_and_closed_days(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_digest_waits_for_working_hours_and_open_days(services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(MONDAY - timedelta(hours=8)):
         weekly_digest.create_and_send(services)
         assert texts(services, twilio) == [], "one in the night"
@@ -90,14 +90,14 @@ def test_it_waits_for_working_hours_and_closed_days(services: Runtime, twilio: T
 
 
 @pytest.mark.parametrize("day", [datetime(2026, 11, 28, 16, tzinfo=UTC), datetime(2026, 11, 26, 16, tzinfo=UTC)])
-def test_no_digest_on_a_day_on_which_nobody_works(services: Runtime, day: datetime) -> None:
+def test_no_digest_on_a_closed_day(services: Runtime, day: datetime) -> None:
     with time_machine.travel(day):
         weekly_digest.create_and_send(services)
     with services.database.read() as db:
         assert digests.find_newest(db) is None
 
 
-def test_who_has_read_it_is_seen_by_role(services: Runtime, client: FlaskClient, sent: list[str]) -> None:
+def test_digest_readers_are_shown_by_role(services: Runtime, client: FlaskClient, sent: list[str]) -> None:
     with time_machine.travel(MONDAY):
         grace = member(services, client.application, "staff", "grace_wu")
         assert "Nobody yet" in grace.get("/console/digest").text
@@ -111,13 +111,11 @@ def test_who_has_read_it_is_seen_by_role(services: Runtime, client: FlaskClient,
         assert "Nobody yet" not in member(services, client.application, "viewer").get("/console/digest").text
 
 
-def test_who_looked_is_written_down_and_no_file_changes(
-    services: Runtime, client: FlaskClient, twilio: TwilioStandIn
-) -> None:
+def test_review_is_logged_and_changes_no_file(services: Runtime, client: FlaskClient, twilio: TwilioStandIn) -> None:
     grace = member(services, client.application, "staff", "grace_wu")
     form = {"subject": "watch nilc", "right": "yes"}
     page = post(grace, "/console/register/looked", **form)
-    assert "Grace Wu reviewed it" in page and "was read lately" in page
+    assert "Grace Wu reviewed it" in page and "reviewed recently" in page
     assert texts(services, twilio) == []
     page = post(
         grace, "/console/register/looked", subject="fact meals_rule", right="no", note="Lunch costs, says A123456789"
@@ -132,14 +130,14 @@ def test_who_looked_is_written_down_and_no_file_changes(
     assert not record_review(services, "fact nothing", "grace_wu", True, "")
 
 
-def test_the_register_is_filtered_by_owner(services: Runtime, client: FlaskClient) -> None:
+def test_register_is_filtered_by_owner(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     assert "fact meals_rule" in ana.get("/console/register").text
     page = ana.get("/console/register?owner=nutrition").text
     assert "fact meals_rule" in page and "fact home_entry" not in page
 
 
-def test_notes_for_staff_are_never_said_to_families(library: Library, family: Family) -> None:
+def test_staff_notes_are_never_sent_to_families(library: Library, family: Family) -> None:
     family.text("English")
     for asked in ("how many people did ICE arrest this year", "how many arrests were there in our city", "is TPS over"):
         reply = family.text(asked)

@@ -48,7 +48,7 @@ def mended(text: bytes) -> bytes:
 
 
 @given(st.lists(st.tuples(commands, st.none() | st.floats(0.01, 1)), max_size=12), commands)
-def test_every_command_that_the_server_left_whole_stays(told: list[tuple[bytes, float | None]], last: bytes) -> None:
+def test_intact_commands_are_kept(told: list[tuple[bytes, float | None]], last: bytes) -> None:
     disk = Disk()
     for text, part in told:
         if part is not None:
@@ -59,14 +59,14 @@ def test_every_command_that_the_server_left_whole_stays(told: list[tuple[bytes, 
 
 
 @given(st.lists(commands, max_size=8), st.binary(max_size=30), st.integers(0, 5000))
-def test_a_file_without_holes_stays_and_zeros_at_the_end_go(told: list[bytes], tail: bytes, zeros: int) -> None:
+def test_intact_file_is_kept_and_trailing_zeros_are_removed(told: list[bytes], tail: bytes, zeros: int) -> None:
     text = b"".join(told)
     assert find_corrupt_ranges(text) == []
     assert mended(text + bytes(zeros)) == text
     assert mended(text + tail).startswith(text)
 
 
-def test_a_file_without_holes_is_not_written(tmp_path: Path) -> None:
+def test_intact_file_is_not_rewritten(tmp_path: Path) -> None:
     file = tmp_path / "appendonly.aof.1.incr.aof"
     file.write_bytes(command(b"SET", b"a", b"\r\n\0*1\r\n") + b"*3\r\n$3\r\nSE")
     before = file.stat()
@@ -75,7 +75,7 @@ def test_a_file_without_holes_is_not_written(tmp_path: Path) -> None:
     assert repair(tmp_path / "missing") == []
 
 
-def test_somebody_in_charge_may_mend_a_server_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_operator_can_repair_their_own_server_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "appendonly.aof.7.incr.aof"
     file.write_bytes(bytes(3) + b"#TS:1764342000\r\n" + command(b"DEL", b"a") + bytes(9))
     file.chmod(0o640)
@@ -86,7 +86,7 @@ def test_somebody_in_charge_may_mend_a_server_of_their_own(tmp_path: Path, capsy
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
-def test_what_cannot_be_written_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unwritable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "appendonly.aof.7.incr.aof").write_bytes(bytes(3))
     (tmp_path / "appendonly.aof.7.incr.aof.mended").mkdir()
     assert main([str(tmp_path)]) == 1

@@ -68,7 +68,7 @@ def answered(port: int, path: str = "/", header: str = "X: x") -> bytes:
 
 
 @pytest.mark.parametrize("begun", BEGUN)
-def test_who_falls_silent_keeps_nobody_out(port: int, begun: str) -> None:
+def test_stalled_clients_do_not_block_others(port: int, begun: str) -> None:
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(12)]
     for one in silent:
         one.sendall(BEGUN[begun])
@@ -77,19 +77,17 @@ def test_who_falls_silent_keeps_nobody_out(port: int, begun: str) -> None:
         one.close()
 
 
-def test_nobody_writes_what_only_a_proxy_may(port: int) -> None:
+def test_client_cannot_set_proxy_headers(port: int) -> None:
     """gunicorn believes these of whoever is on this machine; some proxies pass them on.  Who hides a page from other
     networks by its path would be walked round."""
     assert b"\n /open/metrics\r\n" in answered(port, "/open/metrics", "SCRIPT_NAME: /open")
 
 
-def test_a_recording_on_a_slow_line_has_its_time() -> None:
+def test_slow_upload_of_a_recording_has_enough_time() -> None:
     assert gunicorn_worker.MAX_REQUEST_READ_SECONDS * 5_000_000 / 8 > 16 * 1024 * 1024
 
 
-def test_a_web_process_checks_its_keys_and_watches_for_alarms(
-    services: Runtime, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_web_process_checks_keys_and_watches_for_alarms(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     is_watching, worker = Event(), SimpleNamespace(wsgi=create_app(runtime=services))
     monkeypatch.setattr(notifier, "check_forever", lambda runtime: runtime is services and is_watching.set())
     start_web_process = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"]

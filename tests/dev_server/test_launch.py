@@ -69,7 +69,7 @@ def heard(process: subprocess.Popen[str]) -> str:
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_stops_everything(tmp_path: Path, run: Start, number: signal.Signals) -> None:
+def test_one_signal_stops_all_processes(tmp_path: Path, run: Start, number: signal.Signals) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
     running.send_signal(number)
@@ -79,13 +79,13 @@ def test_one_signal_stops_everything(tmp_path: Path, run: Start, number: signal.
     assert not marked(tmp_path)
 
 
-def test_processes_get_the_embedded_servers_address(tmp_path: Path, run: Start) -> None:
+def test_processes_get_the_embedded_server_address(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path))
     wait_for_server((tmp_path / "web.url").read_text().strip())
 
 
-def test_a_given_server_is_used_instead(tmp_path: Path, run: Start, redis_url: str) -> None:
+def test_configured_server_replaces_the_embedded_one(tmp_path: Path, run: Start, redis_url: str) -> None:
     run(REDIS_URL=redis_url)
     wait_for(lambda: is_up(tmp_path))
     assert (tmp_path / "web.url").read_text().strip() == redis_url
@@ -93,7 +93,7 @@ def test_a_given_server_is_used_instead(tmp_path: Path, run: Start, redis_url: s
 
 
 @pytest.mark.long
-def test_a_killed_process_comes_back(tmp_path: Path, run: Start) -> None:
+def test_killed_process_restarts(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path))
     first = (tmp_path / "web.id").read_text()
@@ -102,7 +102,7 @@ def test_a_killed_process_comes_back(tmp_path: Path, run: Start) -> None:
 
 
 @pytest.mark.long
-def test_a_second_run_says_that_one_lives(tmp_path: Path, run: Start) -> None:
+def test_second_run_reports_the_running_one(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
     second = run()
@@ -113,7 +113,7 @@ def test_a_second_run_says_that_one_lives(tmp_path: Path, run: Start) -> None:
 
 
 @pytest.mark.long
-def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run: Start) -> None:
+def test_next_start_stops_leftovers_of_a_killed_run(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
     running.kill()
@@ -133,7 +133,7 @@ def test_what_a_killed_run_left_is_stopped_at_the_next_start(tmp_path: Path, run
 
 
 @pytest.mark.long
-def test_a_server_whose_keeper_was_killed_is_stopped_too(tmp_path: Path, run: Start) -> None:
+def test_orphaned_server_is_stopped(tmp_path: Path, run: Start) -> None:
     run()
     wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVER_PROCESS_NAMES for process in marked(tmp_path)))
     (server,) = [process for process in marked(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
@@ -144,7 +144,7 @@ def test_a_server_whose_keeper_was_killed_is_stopped_too(tmp_path: Path, run: St
     assert not lives(server.pid)
 
 
-def test_a_port_that_is_taken(tmp_path: Path, run: Start, free_port: int) -> None:
+def test_port_in_use_is_reported(tmp_path: Path, run: Start, free_port: int) -> None:
     with socket.create_server(("127.0.0.1", free_port)):
         second = run()
         said = heard(second)
@@ -152,11 +152,11 @@ def test_a_port_that_is_taken(tmp_path: Path, run: Start, free_port: int) -> Non
     assert second.returncode == 1
 
 
-def test_a_free_port_is_no_complaint(free_port: int) -> None:
+def test_free_port_is_accepted(free_port: int) -> None:
     check_port(free_port)
 
 
-def test_a_bad_setting_is_a_sentence(run: Start) -> None:
+def test_invalid_setting_is_reported_in_one_line(run: Start) -> None:
     bad = run(PORT="many")
     said = heard(bad)
     assert said.startswith("PORT is not usable")
@@ -164,7 +164,7 @@ def test_a_bad_setting_is_a_sentence(run: Start) -> None:
     assert bad.returncode == 1
 
 
-def test_a_var_that_cannot_be_written(tmp_path: Path, run: Start) -> None:
+def test_unwritable_var_folder_is_reported(tmp_path: Path, run: Start) -> None:
     (tmp_path / "file").touch()
     bad = run(VAR_DIR=str(tmp_path / "file" / "var"))
     said = heard(bad)
@@ -173,6 +173,6 @@ def test_a_var_that_cannot_be_written(tmp_path: Path, run: Start) -> None:
     assert bad.returncode == 1
 
 
-def test_a_database_that_cannot_be_had(tmp_path: Path) -> None:
+def test_unreachable_database_is_reported(tmp_path: Path) -> None:
     with pytest.raises(StartupError, match="see DATABASE_URL"):
         migrate_database(f"sqlite:///{tmp_path}/no/such/folder/puente.db")

@@ -74,7 +74,7 @@ def killed(root: Path, words: str) -> list[psutil.Process]:
 
 
 @pytest.mark.long
-def test_everything_comes_up_survives_and_stops(tmp_path: Path, whole: subprocess.Popen[str], free_port: int) -> None:
+def test_all_processes_start_recover_and_stop(tmp_path: Path, whole: subprocess.Popen[str], free_port: int) -> None:
     wait_for(lambda: is_ready(free_port), 60)
     redis = Redis.from_url(build_server_command(tmp_path / "var" / "redis")[1])
     assert len(killed(tmp_path, "python worker.py")) >= 2  # a work-horse may be at a job just then
@@ -106,7 +106,7 @@ def waits_for_work(redis: Redis) -> bool:
 
 
 @pytest.mark.long
-def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, start: Start) -> None:
+def test_worker_reconnects_within_seconds_after_redis_returns(tmp_path: Path, start: Start) -> None:
     command, url = build_server_command(tmp_path / "redis")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_for_server(url)
@@ -114,7 +114,7 @@ def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, 
         worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=url, VAR_DIR=str(tmp_path))
         first = queue(redis).enqueue("os.getpid", result_ttl=60)
         wait_for(lambda: done(first), 30)
-        # A worker that loses Redis between two jobs ends instead, and is started again (test_a_killed_process_comes_back).
+        # A worker that loses Redis between two jobs ends instead, and is started again (test_killed_process_restarts).
         wait_for(lambda: waits_for_work(redis), 30)
         server.kill()
         server.wait()
@@ -130,7 +130,7 @@ def test_a_worker_comes_back_within_seconds_after_redis_is_back(tmp_path: Path, 
     server.wait()
 
 
-def test_a_worker_without_redis_ends_with_an_error(tmp_path: Path, start: Start) -> None:
+def test_worker_without_redis_exits_with_an_error(tmp_path: Path, start: Start) -> None:
     worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=f"unix://{tmp_path}/none", VAR_DIR=str(tmp_path))
     said = heard(worker)
     assert worker.returncode == 1

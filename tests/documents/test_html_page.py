@@ -22,7 +22,7 @@ def test_texts_are_escaped() -> None:
     assert '" onload="' not in html_page.build_element("p", "", '" onload="')
 
 
-def test_direction_and_language_are_written() -> None:
+def test_direction_and_language_are_set() -> None:
     assert 'lang="ps" dir="rtl"' in html_page.build_element("p", "سلام", "ps")
     assert 'lang="am" dir="ltr"' in html_page.build_element("p", "ሰላም", "am")
 
@@ -34,12 +34,12 @@ def test_numbers_and_addresses_stay_left_to_right(whole: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-12-04", "8:15-3:10", "911", "a.m./p.m.", "End.Next", "3.10"])
-def test_what_is_no_number_and_no_address(text: str) -> None:
+def test_other_text_is_not_isolated(text: str) -> None:
     assert html_page.isolate_left_to_right(text) == text
 
 
 @pytest.mark.long
-def test_nothing_is_fetched(drawing: None, tmp_path: Path) -> None:
+def test_rendering_fetches_nothing(drawing: None, tmp_path: Path) -> None:
     asked: list[str] = []
 
     class Asked(BaseHTTPRequestHandler):
@@ -64,7 +64,7 @@ def test_nothing_is_fetched(drawing: None, tmp_path: Path) -> None:
     assert asked == []
 
 
-def test_a_picture_is_as_wide_as_asked_and_its_code_can_be_read(drawing: None) -> None:
+def test_image_has_requested_width_and_readable_code(drawing: None) -> None:
     link = "https://puente.test/n/7KQ2-XM4P"
     png = html_page.render_png(
         html_page.build_document(f"{FONTS} .qr {{ width: 300px }}", html_page.build_qr_code(link), "en"), 450
@@ -73,18 +73,18 @@ def test_a_picture_is_as_wide_as_asked_and_its_code_can_be_read(drawing: None) -
     assert codes_on(opened(png)) == [link]
 
 
-def test_letters_without_a_font_are_no_page(drawing: None) -> None:
+def test_missing_font_is_an_error(drawing: None) -> None:
     with pytest.raises(html_page.RendererUnavailableError, match="No font on this machine has the letters"):
         html_page.render_pdf(html_page.build_document("", html_page.build_element("p", "\U00030123", "en"), "en"))
 
 
-def test_without_pango_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_pango_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     with pytest.raises(html_page.RendererUnavailableError, match="sudo apt install libpango"):
         html_page.render_pdf("<p>here")
 
 
-def test_what_fits_nowhere_is_refused(drawing: None) -> None:
+def test_overflowing_page_is_refused(drawing: None) -> None:
     pages = [html_page.build_document(FONTS, html_page.build_element("p", "long " * 2000, "en"), "en")] * 2
     with pytest.raises(html_page.PageOverflowError):
         html_page.render_fitting_pdf(pages)

@@ -30,7 +30,7 @@ def long(language: str, length: int = 900) -> str:
 
 
 @pytest.mark.parametrize("language", ["zh", *(pytest.param(code, marks=pytest.mark.long) for code in ("ar", "am"))])
-def test_nine_hundred_letters_fit(drawing: None, language: str) -> None:
+def test_nine_hundred_characters_fit(drawing: None, language: str) -> None:
     png = render_image_png(card(language, long(language), said(STATUS, language)))
     image = opened(png)
     assert image.width == 1080 < image.height <= 2400
@@ -40,13 +40,13 @@ def test_nine_hundred_letters_fit(drawing: None, language: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_short_and_long(drawing: None, language: str) -> None:
+def test_every_language_fits_short_and_long(drawing: None, language: str) -> None:
     short, full = (opened(render_image_png(card(language, text))) for text in ("", long(language)))
     assert 1080 == short.width < short.height < full.height
     assert codes_on(short) == codes_on(full) == [LINK]
 
 
-def test_all_of_it_is_on_the_picture(drawing: None) -> None:
+def test_image_contains_all_parts(drawing: None) -> None:
     """By the text of the page that is drawn: the day it ends, the way to check, the notice."""
     shapes = [
         documents_image._build_html(card("vi", long("vi"), "Máy dịch"), *shape)
@@ -66,11 +66,11 @@ def test_texts_are_escaped() -> None:
     assert not re.search(r"<(script|b|i|u)>", html)
 
 
-def test_the_link_is_left_to_right_in_persian() -> None:
+def test_link_is_left_to_right_in_persian() -> None:
     assert '<p class="link" dir="ltr">puente.test/n/7KQ2-XM4P</p>' in documents_image._build_html(card("fa"), 40, 1350)
 
 
 @pytest.mark.long
-def test_far_too_much_is_refused(drawing: None) -> None:
+def test_very_long_text_is_refused(drawing: None) -> None:
     with pytest.raises(html_page.PageOverflowError):
         render_image_png(card("en", "word " * 2000))

@@ -32,7 +32,7 @@ def drawn(drawing: None) -> bytes:
     return render_poster_pdf(poster(*LANGUAGES))
 
 
-def test_sixteen_languages_fit_one_sheet(drawn: bytes) -> None:
+def test_sixteen_languages_fit_one_page(drawn: bytes) -> None:
     (text,) = text_of(drawn)
     for part in ("Riverbend School District", "Lincoln Elementary", "HOLA", "+1 217-555-0100", "wa.me/12175550100"):
         assert part in text
@@ -49,7 +49,7 @@ def test_every_language_can_be_read(drawn: bytes, language: str) -> None:
         assert title[:12] in text.replace("\r\n", " ")
 
 
-def test_letters_have_nine_points_or_more(drawn: bytes) -> None:
+def test_letters_are_at_least_nine_points(drawn: bytes) -> None:
     import pypdfium2
 
     boxes = pypdfium2.PdfDocument(drawn)[0].get_textpage()
@@ -58,7 +58,7 @@ def test_letters_have_nine_points_or_more(drawn: bytes) -> None:
     assert top - bottom >= 9
 
 
-def test_a_phone_reads_the_code_in_grey(drawn: bytes) -> None:
+def test_code_is_readable_in_grayscale(drawn: bytes) -> None:
     assert codes_on(on_paper(drawn)) == [LINK]
 
 

@@ -27,7 +27,7 @@ QUICK = {"am", "es", "zh"}
     "language",
     [pytest.param(code, marks=() if code in QUICK else pytest.mark.long) for code in text_to_speech.ESPEAK_VOICES],
 )
-def test_it_speaks(speaking: None, language: str) -> None:
+def test_speech_is_synthesized(speaking: None, language: str) -> None:
     if language not in text_to_speech.find_spoken_languages():
         pytest.skip(f"espeak-ng here has no voice for {language}: newer versions have more.")
     mp3 = text_to_speech.synthesize_speech(said(BUSES, language), language)
@@ -37,13 +37,13 @@ def test_it_speaks(speaking: None, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["so", "ps", "tl", "xx", "-w", "cmn"])
-def test_no_voice_no_recording(speaking: None, language: str) -> None:
+def test_language_without_voice_gets_no_recording(speaking: None, language: str) -> None:
     assert language not in text_to_speech.find_spoken_languages()
     assert text_to_speech.synthesize_speech("Waa maxay xuquuqdeennu?", language) is None
 
 
 @pytest.mark.parametrize("language", ["ru", "uk", "zh", "ar", "fa", "am", "ko"])
-def test_no_voice_falls_into_english(speaking: None, language: str) -> None:
+def test_no_voice_switches_to_english(speaking: None, language: str) -> None:
     """What `cmn` of espeak-ng 1.51 does with Chinese; it marks each change of language in its phonemes."""
     command = ["espeak-ng", "-q", "-x", "-b", "1", "--stdin", "-v", text_to_speech.ESPEAK_VOICES[language]]
     text = text_to_speech.prepare_spoken_text(said(BUSES, language)).replace("a.m.", "").replace("p.m.", "")
@@ -59,7 +59,7 @@ def test_links_are_not_spoken(language: str) -> None:
     assert "8:15" in heard
 
 
-def test_links_end_where_chinese_begins() -> None:
+def test_links_end_before_chinese_punctuation() -> None:
     assert text_to_speech.prepare_spoken_text("请看https://puente.test/n/7KQ2，谢谢。") == "请看 ，谢谢。"
 
 
@@ -67,22 +67,22 @@ def test_numbers_are_spoken_digit_by_digit() -> None:
     assert text_to_speech.prepare_spoken_text("Llame al 217-555-0100. 911") == "Llame al 2 1 7, 5 5 5, 0 1 0 0. 911"
 
 
-def test_a_link_alone_is_no_recording(speaking: None) -> None:
+def test_link_alone_gives_no_recording(speaking: None) -> None:
     assert text_to_speech.synthesize_speech("https://puente.test/n/7KQ2", "en") is None
 
 
-def test_a_text_is_no_option(speaking: None) -> None:
+def test_text_is_never_read_as_an_option(speaking: None) -> None:
     assert text_to_speech.synthesize_speech("--help", "en")
     assert "[[" not in text_to_speech.prepare_spoken_text("[[h@loU]]")
 
 
-def test_without_the_programs_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_programs_give_no_speech(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert text_to_speech.find_spoken_languages() == frozenset()
     assert text_to_speech.synthesize_speech("Hello", "en") is None
 
 
-def test_the_text_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_text_is_not_passed_on_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     commands = []
     monkeypatch.setattr(text_to_speech, "find_spoken_languages", lambda: frozenset({"en"}))
     monkeypatch.setattr(
@@ -93,7 +93,7 @@ def test_the_text_is_on_no_command_line(monkeypatch: pytest.MonkeyPatch) -> None
     assert not any("secret" in word for command, _ in commands for word in command)
 
 
-def test_what_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hanging_command_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_to_speech, "TIMEOUT_SECONDS", 0.1)
     assert text_to_speech._run_command(("sleep", "5"), b"") is None
     assert text_to_speech._run_command(("false",), b"") is None

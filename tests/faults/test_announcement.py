@@ -37,7 +37,7 @@ def sent(line: Line) -> Counter[str]:
     return Counter(message.to for message in line.twilio.messages if message.to.startswith(PHONE))
 
 
-def test_twenty_kills_during_a_broadcast(tmp_path: Path) -> None:
+def test_broadcast_survives_twenty_kills(tmp_path: Path) -> None:
     chance = random.Random(20261125)
     with running(tmp_path.resolve()) as line:
         with line.services() as services:
@@ -55,7 +55,7 @@ def test_twenty_kills_during_a_broadcast(tmp_path: Path) -> None:
     assert max(got.values()) == 1
 
 
-def test_kills_during_calls_ring_nobody_twice(tmp_path: Path) -> None:
+def test_kills_during_calls_call_no_one_twice(tmp_path: Path) -> None:
     """A call a second, as Twilio allows, while workers, web and Redis are killed and some answers are lost."""
     chance = random.Random(20261128)
     with running(tmp_path.resolve()) as line:
@@ -86,7 +86,7 @@ def over(line: Line, number: int) -> bool:
         return announcements.get_state(db, number) == "done" and not recipients.has_open(db, number)
 
 
-def test_an_alert_leaves_while_an_announcement_is_sent_and_a_stop_stops_it(tmp_path: Path) -> None:
+def test_alert_is_sent_during_broadcast_and_stop_takes_effect(tmp_path: Path) -> None:
     """Both with one line: the alert does not wait behind thousands of texts, and a stop takes five seconds at most."""
     with running(tmp_path.resolve()) as line:
         with line.services() as services:

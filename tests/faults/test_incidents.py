@@ -18,7 +18,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Line]:
 
 
 @pytest.mark.parametrize("word", ["DRILL", "ICE"])
-def test_the_chain_is_paged_within_a_minute(line: Line, word: str) -> None:
+def test_on_call_staff_are_alerted_within_a_minute(line: Line, word: str) -> None:
     before = len(line.alerts(CHAIN[0]))
     line.tell(IRIS, word)
     seconds = line.until(lambda: all(len(line.alerts(phone)) > before for phone in CHAIN), 60)

@@ -31,7 +31,7 @@ def told_once(line: Line) -> bool:
     return all(max(Counter(line.alerts(phone)).values()) == 1 for phone in (DANA, SAM))
 
 
-def test_worker_and_work_horse_killed_while_they_hold_the_alert(line: Line) -> None:
+def test_alert_survives_kill_of_worker_and_work_horse(line: Line) -> None:
     before = len(line.alerts(DANA))
     line.twilio.arrange("fail_next", kind="hang", to=DANA, seconds=60)
     line.tell("+12175550151", EMERGENCY)
@@ -43,7 +43,7 @@ def test_worker_and_work_horse_killed_while_they_hold_the_alert(line: Line) -> N
     assert told_once(line)
 
 
-def test_killed_after_twilio_took_it_but_before_we_knew(line: Line) -> None:
+def test_kill_after_twilio_accepts_sends_no_duplicate(line: Line) -> None:
     before = len(line.alerts(DANA))
     line.twilio.arrange("plan", none=True)  # no callback helps
     line.twilio.arrange("fail_next", kind="slow_after_accept", to=DANA, seconds=60)
@@ -56,7 +56,7 @@ def test_killed_after_twilio_took_it_but_before_we_knew(line: Line) -> None:
 
 
 @pytest.mark.parametrize("kind", ["redis", "scheduler", "web"])
-def test_killed_right_after_the_message(line: Line, kind: str) -> None:
+def test_kill_right_after_the_message_loses_nothing(line: Line, kind: str) -> None:
     before = len(line.alerts(DANA))
     line.tell(f"+1217555016{len(kind)}", EMERGENCY)
     assert line.kill(kind) >= 1
@@ -65,7 +65,7 @@ def test_killed_right_after_the_message(line: Line, kind: str) -> None:
     assert told_once(line)
 
 
-def test_many_emergencies_under_many_kills(line: Line) -> None:
+def test_many_emergencies_survive_many_kills(line: Line) -> None:
     """Families write, and write again when nobody answers, while parts of the line are killed at random."""
     chance = random.Random(20261124)
     before = len(set(line.alerts(DANA)))
@@ -84,7 +84,7 @@ def test_many_emergencies_under_many_kills(line: Line) -> None:
     assert len(set(line.alerts(DANA))) == before + len(families)
 
 
-def test_all_killed_and_started_again_loses_nothing(tmp_path: Path) -> None:
+def test_killing_and_restarting_everything_loses_nothing(tmp_path: Path) -> None:
     folder = tmp_path.resolve()
     with running(folder) as line:
         line.kill("worker")

@@ -27,12 +27,12 @@ UNSETTLED = ("announced 0 times", "the announcement is ", "stuck: ", "left in Re
 """What a machine that is too slow explains; whatever else does not hold fails at once."""
 
 
-def test_a_seed_is_its_schedule() -> None:
+def test_seed_determines_the_schedule() -> None:
     assert schedule(7, A_LINE) == schedule(7, A_LINE) != schedule(8, A_LINE)
     assert {fault.kind for fault in schedule(7, A_LINE).faults} == set(KINDS)
 
 
-def test_all_holds_after_two_hundred_faults() -> None:
+def test_invariants_hold_after_two_hundred_faults() -> None:
     program("pg_ctl")  # skipped with a sentence, or failed, where there is no PostgreSQL
     wanted = int(os.environ.get("PUENTE_FAULTS", "200"))
     seeds = range(1, -(-wanted // A_LINE) + 1)

@@ -10,7 +10,7 @@ from tests.faults.line import running
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
-def test_workers_killed_in_the_middle_of_the_download(tmp_path: Path) -> None:
+def test_voice_note_survives_kills_during_download(tmp_path: Path) -> None:
     with running(tmp_path.resolve()) as line:
         line.twilio.arrange("put_media", sid="ME1", seconds=4)
         where = f"/2010-04-01/Accounts/{line.twilio.account_sid}/Messages/MM1/Media/ME1"

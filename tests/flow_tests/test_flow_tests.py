@@ -19,7 +19,7 @@ EMERGENCIES = ("enforcement_now", "child_alone_now", "self_harm_now", "danger_no
 
 @pytest.mark.long
 @pytest.mark.parametrize("channel", ["whatsapp", "sms", "voice"])
-def test_all_transcripts_and_all_steps(library: Library, channel: ChannelName) -> None:
+def test_all_transcripts_pass_and_cover_all_steps(library: Library, channel: ChannelName) -> None:
     report = play_all(library, TRANSCRIPTS, [channel])
     assert [str(problem) for problem in report.problems] == []
     assert report.list_uncovered_steps(library) == [] and report.list_uncovered_choices(library) == []
@@ -27,13 +27,13 @@ def test_all_transcripts_and_all_steps(library: Library, channel: ChannelName) -
 
 
 @pytest.mark.parametrize("name", EMERGENCIES)
-def test_each_emergency_is_walked_in_each_language(library: Library, name: str) -> None:
+def test_each_emergency_is_covered_in_each_language(library: Library, name: str) -> None:
     report = play_all(library, TRANSCRIPTS / f"{name}.yaml", ["sms"])
     for language in library.district.languages:
         assert (name, library.flows.flows[name].first_step) in report.visited_steps[language], language
 
 
-def test_a_difference_is_named_with_its_line_and_with_what_was_read(tmp_path: Path) -> None:
+def test_mismatch_reports_line_and_actual_text(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(
         "transcripts:\n  - name: Papers\n    run_in: [en]\n    talk:\n"
         "      - start: right_to_school\n      - bot: menu.open\n        contains: Hello\n"
@@ -46,7 +46,7 @@ def test_a_difference_is_named_with_its_line_and_with_what_was_read(tmp_path: Pa
     assert "free public school" in told.stdout
 
 
-def test_a_word_that_transcripts_do_not_know_is_an_error(tmp_path: Path) -> None:
+def test_unknown_key_in_transcript_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "wrong.yaml").write_text(
         "transcripts:\n  - name: x\n    talk:\n      - family: hi\n        bot: menu.open\n"
     )
@@ -83,13 +83,13 @@ def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
         ("case: {to: family_liaison, severity: follow_up, answers: {time: at six}}", "expected a case that holds"),
     ],
 )
-def test_what_is_kept_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:
+def test_stored_values_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:
     told = told_of(tmp_path, expect=expect)
     assert said in told and bool(said) == bool(told)
 
 
 @pytest.mark.usefixtures("loaded")
-def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
+def test_staff_alerts_can_be_expected(tmp_path: Path) -> None:
     right = "      - staff: family_liaison\n        contains: 'Language: English'\n"
     assert told_of(tmp_path, line=right) == ""
     assert "expected an alert to counselor" in told_of(tmp_path, line="      - staff: counselor\n")
@@ -97,7 +97,7 @@ def test_what_staff_read_can_be_expected(tmp_path: Path) -> None:
     assert "one.yaml:6:9" in wrong and "expected the alert to hold '123456789'" in wrong
 
 
-def test_a_recorded_conversation_is_a_transcript_that_passes(library: Library, tmp_path: Path) -> None:
+def test_recorded_conversation_is_a_passing_transcript(library: Library, tmp_path: Path) -> None:
     start = datetime(2026, 11, 24, 16, tzinfo=UTC)
     said = ["tengo miedo de mandar a mi hija a la escuela", "1", "gracias"]
     wrote = [RecordedText(text, start + timedelta(minutes=10 * number)) for number, text in enumerate(said)]
@@ -108,6 +108,6 @@ def test_a_recorded_conversation_is_a_transcript_that_passes(library: Library, t
     assert report.problems == [] and report.run_count == 2
 
 
-def test_nothing_written_is_nothing_to_record(library: Library) -> None:
+def test_empty_conversation_cannot_be_recorded(library: Library) -> None:
     with pytest.raises(ValueError, match="Nothing was written"):
         record_conversation(library, [], "sms")

@@ -34,7 +34,7 @@ def heard(library: Library, text: str, stopped: bool = False) -> ParsedMessage:
 
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), text=texts)
-def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject, text: str) -> None:
+def test_any_text_in_any_flow_state_is_handled(library: Library, data: st.DataObject, text: str) -> None:
     flow = data.draw(st.sampled_from(list(library.flows.flows.values())))
     step = data.draw(st.one_of(st.none(), st.sampled_from(list(flow.steps)), names))
     tries = data.draw(st.integers(0, 9))
@@ -47,7 +47,7 @@ def test_any_text_in_any_state_of_any_flow(library: Library, data: st.DataObject
 
 @settings(max_examples=200, deadline=None)
 @given(said=st.lists(texts, max_size=12), language=st.sampled_from(["en", "es", None]))
-def test_any_conversation_is_answered_at_every_turn(library: Library, said: list[str], language: str | None) -> None:
+def test_any_conversation_gets_a_reply_every_turn(library: Library, said: list[str], language: str | None) -> None:
     talk, here = DialogState(language=language), world(library)
     stopped = False
     for text in said:
@@ -60,15 +60,13 @@ def test_any_conversation_is_answered_at_every_turn(library: Library, said: list
 
 @settings(max_examples=100, deadline=None)
 @given(flow=names, step=names, text=texts)
-def test_a_state_of_a_flow_that_is_gone_starts_politely_again(
-    library: Library, flow: str, step: str, text: str
-) -> None:
+def test_state_of_a_removed_flow_restarts_politely(library: Library, flow: str, step: str, text: str) -> None:
     talk = DialogState(state=FlowState(flow, step), language="en")
     _, effects = take_turn(world(library), talk, heard(library, text))
     assert effects
 
 
-def test_an_emergency_wins_from_every_waiting_step(library: Library) -> None:
+def test_emergency_interrupts_every_waiting_step(library: Library) -> None:
     here = world(library)
     for flow in library.flows.flows.values():
         for name, step in flow.steps.items():
@@ -78,7 +76,7 @@ def test_an_emergency_wins_from_every_waiting_step(library: Library) -> None:
                 assert after.state and after.state.flow == "enforcement_now", (flow.flow, name)
 
 
-def test_every_emergency_of_one_message_pages(library: Library) -> None:
+def test_every_emergency_in_one_message_alerts_staff(library: Library) -> None:
     one = heard(library, "ICE is at my door right now")
     both = replace(one, understanding=replace(one.understanding, secondary_intents=("child_alone_now",)))
     _, effects = take_turn(world(library), DialogState(language="en"), both)

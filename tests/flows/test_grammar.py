@@ -42,11 +42,11 @@ def said(effects: tuple[object, ...]) -> list[object]:
         ("November", "en", None),
     ],
 )
-def test_a_day_in_the_words_of_a_family(text: str, language: str, day: date | None) -> None:
+def test_day_is_parsed_from_everyday_words(text: str, language: str, day: date | None) -> None:
     assert parse_day(text, language, TUESDAY) == day
 
 
-def test_a_bare_number_for_a_list_that_was_changed_is_asked_again_and_a_word_is_taken() -> None:
+def test_changed_choice_list_asks_again_for_number_but_accepts_word() -> None:
     before = flows(visit=GOOD).flows["visit"]
     waiting, _ = advance(before, None, TurnInput())
     assert waiting is not None
@@ -61,7 +61,7 @@ def test_a_bare_number_for_a_list_that_was_changed_is_asked_again_and_a_word_is_
     assert advance(now, waiting, TurnInput(NormalizedText("no"), "no"))[0] is None
 
 
-def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Library) -> None:
+def test_called_flow_asks_once_keeps_answer_and_returns(library: Library) -> None:
     bus, which = library.flows.flows["transport_bus"], library.flows.flows["which_school"]
     given = TurnInput(
         condition_values={}, schools={name: school.name for name, school in library.district.schools.items()}
@@ -75,7 +75,7 @@ def test_a_called_flow_asks_once_keeps_the_answer_and_comes_back(library: Librar
     assert any(isinstance(effect, SetAttribute) and effect.name == "school" for effect in effects)
 
 
-def test_what_is_known_decides_where_a_flow_goes(library: Library) -> None:
+def test_known_values_decide_the_next_step(library: Library) -> None:
     visit = library.flows.flows["home_visit"]
     known, _ = advance(visit, None, TurnInput(condition_values={"contact.home_visit": "not_now"}))
     fresh, _ = advance(visit, None, TurnInput(condition_values={}))
@@ -83,7 +83,7 @@ def test_what_is_known_decides_where_a_flow_goes(library: Library) -> None:
     assert (known.step, fresh.step) == ("noted", "rule")
 
 
-def test_only_a_telephone_number_answers_a_question_for_one(library: Library) -> None:
+def test_phone_question_accepts_only_a_phone_number(library: Library) -> None:
     visit = library.flows.flows["home_visit"]
     waiting = FlowState("home_visit", "number", version=visit.version)
     again, effects = advance(visit, waiting, TurnInput(NormalizedText("my phone"), "my phone"))

@@ -29,7 +29,7 @@ def problems(text: str, **more: str) -> list[str]:
     return [str(problem) for problem in bad.value.problems]
 
 
-def test_a_good_flow_loads() -> None:
+def test_valid_flow_loads() -> None:
     flows = load_flows({"flows/visit.yaml": GOOD}, FlowReferences())
     assert flows.flows["visit"].first_step == "open"
 
@@ -54,18 +54,18 @@ def test_a_good_flow_loads() -> None:
         ("    otherwise: {retry: Please say yes or no., times: 1, then: bye}\n", "", "4:3", "needs 'otherwise"),
     ],
 )  # fmt: skip
-def test_a_mistake_is_named_with_its_place(old: str, new: str, place: str, says: str) -> None:
+def test_error_names_its_place(old: str, new: str, place: str, says: str) -> None:
     assert old in GOOD
     found = problems(GOOD.replace(old, new, 1))
     assert any(line.startswith(f"flows/visit.yaml:{place}: ") and says in line for line in found), found
 
 
-def test_two_flows_that_send_each_other_round_are_refused() -> None:
+def test_endless_loop_between_flows_is_refused() -> None:
     there = "flow: there\ntitle: t\nsteps:\n  open: {say: x, go: back}\n"
     back = "flow: back\ntitle: t\nsteps:\n  open: {say: x, go: there}\n"
     assert any("without asking" in line for line in problems(GOOD, there=there, back=back))
 
 
-def test_all_problems_of_all_files_are_told_at_once() -> None:
+def test_all_errors_in_all_files_are_reported_together() -> None:
     found = problems(GOOD.replace("say: Hello.", "sya: Hello."), other="flow: other\n")
     assert {line.split(":")[0] for line in found} == {"flows/visit.yaml", "flows/other.yaml"}

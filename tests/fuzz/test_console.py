@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
 
 WEB = Path(__file__).parents[2] / "bot/web"
 ENDS = {"/console/logout", "/console/account/end", "/console/account/password", "/console/account/factor"}
-"""These end the session that the test needs; `test_nobody` asks them too."""
+"""These end the session that the test needs; `test_anonymous_pages_survive_fuzzing` asks them too."""
 DRAWN = {
     "/console/handouts/<language>.<kind>",
     "/console/announcements/<int:announcement_id>/languages/<language>/flyer",
@@ -67,7 +67,9 @@ def ask(client: FlaskClient, route: tuple[str, str], data: st.DataObject, fields
     return answer.status_code
 
 
-def test_an_administrator(services: Runtime, client: FlaskClient, busy: None, gathered: None) -> None:
+def test_administrator_pages_survive_fuzzing(
+    services: Runtime, client: FlaskClient, busy: None, gathered: None
+) -> None:
     app, fields = client.application, names()
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     app.config["WTF_CSRF_ENABLED"] = False
@@ -83,7 +85,7 @@ def test_an_administrator(services: Runtime, client: FlaskClient, busy: None, ga
     assert client.get("/console/account").status_code == 200, "the session went on"
 
 
-def test_nobody(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_anonymous_pages_survive_fuzzing(services: Runtime, client: FlaskClient, family: Family) -> None:
     app, fields = client.application, names()
     app.config["WTF_CSRF_ENABLED"] = False
 

@@ -57,7 +57,7 @@ FLOWS = [
 
 @share(0.04)
 @given(broken(st.sampled_from(FLOWS), YAML))
-def test_any_flow(text: str) -> None:
+def test_any_flow_file_loads_or_is_refused(text: str) -> None:
     try:
         load_flows({"flows/x.yaml": text}, FlowReferences())
     except SourceError as bad:
@@ -66,7 +66,7 @@ def test_any_flow(text: str) -> None:
 
 @share(0.02)
 @given(broken(st.just((ROOT / "district.yaml").read_text()[:9000]), YAML))
-def test_any_district(text: str) -> None:
+def test_any_district_file_loads_or_is_refused(text: str) -> None:
     try:
         parse_yaml(text, "district.yaml").parse_model(District)
     except SourceError as bad:
@@ -78,7 +78,7 @@ PO = (ROOT / "messages/es.po").read_text()
 
 @share(0.04)
 @given(broken(st.integers(0, len(PO) - 3000).map(lambda at: PO[:800] + PO[at : at + 2200]), ['msgid ""', "msgstr[7]", "#, fuzzy", '"', "\\", "msgctxt", "nplurals=9;", "{{", "}"]))  # fmt: skip
-def test_any_catalog(text: str) -> None:
+def test_any_catalog_loads_or_is_refused(text: str) -> None:
     for data in (text.encode(), text.encode("utf-16"), text.encode("latin-1", "replace"), text.encode("utf-8")[:-1]):
         try:
             parse_po("es", data)
@@ -86,7 +86,7 @@ def test_any_catalog(text: str) -> None:
             assert bad.problems
 
 
-def test_any_roster(roster: Roster, tmp_path: Path) -> None:
+def test_any_roster_loads_or_is_refused(roster: Roster, tmp_path: Path) -> None:
     encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 
     @share(0.03)

@@ -44,7 +44,7 @@ def described(
     return found
 
 
-def test_any_look(described: Any) -> None:
+def test_any_public_request_is_answered(described: Any) -> None:
     """Not by its own pytest plugin, which pytest 9.1 breaks: by the strategies that it makes of the description."""
     operations = [found.ok() for found in described.get_all_operations()]
 

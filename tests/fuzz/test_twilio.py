@@ -51,7 +51,7 @@ def account(services: Runtime, form: dict[str, str]) -> bytes:
     return urlencode({"AccountSid": services.settings.account_sid, **form}).encode()
 
 
-def test_any_message(services: Runtime, client: FlaskClient) -> None:
+def test_any_message_is_answered(services: Runtime, client: FlaskClient) -> None:
     @share(0.35)
     @given(SIDS, ADDRESSES, TEXTS, FORMS)
     def one(sid: str, address: str, body: str, more: dict[str, str]) -> None:
@@ -61,7 +61,7 @@ def test_any_message(services: Runtime, client: FlaskClient) -> None:
     one()
 
 
-def test_any_talk(services: Runtime, client: FlaskClient) -> None:
+def test_any_conversation_is_answered(services: Runtime, client: FlaskClient) -> None:
     """Whole conversations of few phones: the questions behind the questions get strange answers too."""
 
     @share(0.15)
@@ -73,7 +73,7 @@ def test_any_talk(services: Runtime, client: FlaskClient) -> None:
     one()
 
 
-def test_any_call(services: Runtime, client: FlaskClient) -> None:
+def test_any_call_is_answered(services: Runtime, client: FlaskClient) -> None:
     @share(0.12)
     @given(SIDS, ADDRESSES, FORMS, st.dictionaries(st.sampled_from(["m", "turn", "l", "page", "silent"]), TEXTS))
     def one(sid: str, address: str, more: dict[str, str], args: dict[str, str]) -> None:
@@ -84,7 +84,7 @@ def test_any_call(services: Runtime, client: FlaskClient) -> None:
     one()
 
 
-def test_any_report(services: Runtime, client: FlaskClient) -> None:
+def test_any_status_report_is_answered(services: Runtime, client: FlaskClient) -> None:
     known = st.one_of(st.uuids().map(lambda one: one.hex), TEXTS)
     statuses = st.one_of(st.sampled_from(["sent", "delivered", "read", "failed", "undelivered", "queued"]), TEXTS)
 
@@ -98,7 +98,7 @@ def test_any_report(services: Runtime, client: FlaskClient) -> None:
     one()
 
 
-def test_any_bytes(services: Runtime, client: FlaskClient) -> None:
+def test_any_bytes_are_answered(services: Runtime, client: FlaskClient) -> None:
     """What is no form at all, under any name for what it is."""
     types = st.sampled_from([FORM, "multipart/form-data; boundary=x", "application/json", "text/xml", "", "x/y; a=;"])
     doors = st.sampled_from(["messages", "status", "voice"])

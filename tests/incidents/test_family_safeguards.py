@@ -34,7 +34,7 @@ def held(services: Runtime) -> list[str]:
         return sorted(suppression_rules.find_held_schools(db, services.library.district, now()))
 
 
-def test_a_statement_counts_no_more_once_agents_are_at_the_desk(
+def test_school_status_ends_once_agents_are_at_the_desk(
     live: Runtime, phone: Phone, parent: Family, twilio: TwilioStandIn
 ) -> None:
     set_(live)
@@ -49,32 +49,32 @@ def test_a_statement_counts_no_more_once_agents_are_at_the_desk(
         assert school_statuses.find_current_by_school(db, now()) == {}
 
 
-def test_a_drill_takes_nothing_back(live: Runtime, phone: Phone, parent: Family, twilio: TwilioStandIn) -> None:
+def test_drill_withdraws_no_school_status(live: Runtime, phone: Phone, parent: Family, twilio: TwilioStandIn) -> None:
     set_(live)
     phone(IRIS).text("DRILL")
     assert len(told(live, twilio, parent.address)) == 1 and held(live) == []
 
 
-def test_nobody_says_that_no_agents_were_there_while_the_desk_says_they_are(live: Runtime, phone: Phone) -> None:
+def test_all_clear_is_refused_while_agents_are_at_the_desk(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("ICE")
     for kind in ("no_agents", "normal_day"):
-        with pytest.raises(SchoolStatusError, match="agents on record"):
+        with pytest.raises(SchoolStatusError, match="active incident"):
             set_(live, kind=kind)
-    assert "agents on record" in phone(DANA).text("STATUS LINCOLN CLEAR")
+    assert "active incident" in phone(DANA).text("STATUS LINCOLN CLEAR")
     set_(live, kind="checking")
     set_(live, "harbor")
     phone(IRIS).text("OVER")
     assert set_(live, kind="no_agents").school == "lincoln"
 
 
-def test_whose_word_it_is_says_it_in_the_middle_of_an_incident(live: Runtime, phone: Phone) -> None:
+def test_principal_can_set_status_of_another_school_during_incident(live: Runtime, phone: Phone) -> None:
     """The principal stands in the record and still says how another school is; it is no line of the record."""
     phone(DANA).text("ICE LINCOLN")
-    assert "Families who ask read" in phone(DANA).text("STATUS HARBOR CHECKING")
+    assert "families who ask read" in phone(DANA).text("STATUS HARBOR CHECKING")
     assert "Kept" in phone(DANA).text("the status of Lincoln is unclear")
 
 
-def test_texts_about_truancy_wait_from_the_first_minute_on(live: Runtime, phone: Phone) -> None:
+def test_truancy_texts_are_held_from_the_first_minute(live: Runtime, phone: Phone) -> None:
     phone(PAT).text("ICE")
     assert held(live) == [], "the school is not known yet"
     phone(PAT).text("2")
@@ -84,7 +84,7 @@ def test_texts_about_truancy_wait_from_the_first_minute_on(live: Runtime, phone:
         assert held(live) == ["harbor"], "the days after it too"
 
 
-def test_a_mistake_gives_them_free_but_not_what_the_safety_lead_has_verified(live: Runtime, phone: Phone) -> None:
+def test_mistake_ends_the_hold_but_not_a_verified_event(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("ICE")
     phone(IRIS).text("MISTAKE")
     assert held(live) == []

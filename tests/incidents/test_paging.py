@@ -21,7 +21,7 @@ def _asked_by_the_principal(phone: Phone, worker: Worker, word: str) -> str:
     return answer
 
 
-def test_what_the_principal_writes_to_the_desk_in_a_drill_is_marked(
+def test_message_from_principal_to_desk_in_drill_is_marked(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
     answer = _asked_by_the_principal(phone, worker, "DRILL")
@@ -33,7 +33,7 @@ def test_what_the_principal_writes_to_the_desk_in_a_drill_is_marked(
     assert all(one.body.startswith("DRILL, not real.") for one in twilio.sent_to(IRIS)), "no word of a family's helper"
 
 
-def test_in_a_real_one_it_is_not_marked_and_who_asked_hears_that_the_desk_wrote(
+def test_message_in_real_incident_is_unmarked_and_asker_sees_the_reply(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
     _asked_by_the_principal(phone, worker, "ICE")

@@ -46,7 +46,7 @@ def kept(live: Runtime, phone: Phone) -> Runtime:
     return live
 
 
-def test_drills_go_after_a_year_and_what_really_happened_after_three(
+def test_drills_are_deleted_after_one_year_and_incidents_after_three(
     kept: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "get_runtime", lambda: kept)
@@ -65,7 +65,7 @@ def test_drills_go_after_a_year_and_what_really_happened_after_three(
         assert "deleted records past their time" in {one.what for one in audit_log.list_newest(db, 20)}
 
 
-def test_while_counsel_holds_them_nothing_is_deleted(kept: Runtime) -> None:
+def test_legal_hold_prevents_deletion(kept: Runtime) -> None:
     district = kept.library.district.model_copy(update={"records": IncidentRecordPolicy(hold=True)})
     held = replace(kept, library=replace(kept.library, district=district))
     with time_machine.travel(NOW + timedelta(days=4000)):
@@ -76,7 +76,7 @@ def test_while_counsel_holds_them_nothing_is_deleted(kept: Runtime) -> None:
     assert "This record is deleted after" not in client.get("/console/agents/1").text
 
 
-def test_the_pages_say_how_long(kept: Runtime) -> None:
+def test_pages_state_the_retention_period(kept: Runtime) -> None:
     client = member(kept, create_app(runtime=kept), "staff", "iris_vega")
     assert "deleted: 3 for incidents, 1 for drills and quizzes." in client.get("/console/agents").text
     record = client.get("/console/agents/1").text
@@ -85,7 +85,7 @@ def test_the_pages_say_how_long(kept: Runtime) -> None:
     )
 
 
-def test_the_list_of_drills_names_people_without_numbers_and_begins_no_formula(live: Runtime, phone: Phone) -> None:
+def test_drill_list_names_people_without_numbers_or_formulas(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("DRILL")
     for _ in range(9):
         phone(IRIS).text("next")

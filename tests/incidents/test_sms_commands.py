@@ -47,18 +47,18 @@ SCHOOLS = {"lincoln": "Lincoln Elementary", "harbor": "Harbor Middle School", "r
         ("ICE Lincoln now please", None), ("", None), ("there is a drill at Lincoln today", None),
     ],
 )  # fmt: skip
-def test_only_the_exact_words_start(text: str, found: command_parser.IncidentStartCommand | None) -> None:
+def test_only_exact_words_start_an_incident(text: str, found: command_parser.IncidentStartCommand | None) -> None:
     assert command_parser.parse_start(text, SCHOOLS) == found
 
 
 @pytest.mark.long
 @given(st.text(max_size=120))
-def test_any_text_is_read_without_an_error(text: str) -> None:
+def test_any_text_is_parsed_without_error(text: str) -> None:
     command_parser.parse_start(text, SCHOOLS)
     assert command_parser.parse_command(text) is None or len(text.split()) <= 2
 
 
-def test_the_whole_protocol_by_text_with_times_and_answers(live: Runtime, phone: Phone) -> None:
+def test_full_protocol_by_text_records_times_and_answers(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     first = iris.text("ICE")
     assert "agents at Lincoln Elementary" in first and "call 911" in first and "DRILL" not in first
@@ -90,7 +90,7 @@ def test_the_whole_protocol_by_text_with_times_and_answers(live: Runtime, phone:
     assert "48213" not in raw and "two men" not in raw, "sealed"
 
 
-def test_the_chain_is_paged_within_a_minute(
+def test_on_call_staff_are_alerted_within_a_minute(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
 ) -> None:
     """From the webhook to the first page at Twilio, through the real queue and RQ's worker."""
@@ -116,7 +116,7 @@ def _pages(services: Runtime) -> list[deliveries.Delivery]:
         return deliveries.list_for_case(db, 1)
 
 
-def test_a_drill_does_all_of_it_and_every_message_says_so(
+def test_every_drill_message_is_marked_as_drill(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
 ) -> None:
     iris, said = phone(IRIS), []
@@ -138,16 +138,14 @@ def test_a_drill_does_all_of_it_and_every_message_says_so(
     assert calls and all(one.state == "canceled" for one in calls)
 
 
-def test_a_drill_that_nobody_takes_bothers_only_its_own_chain(
-    live: Runtime, phone: Phone, twilio: TwilioStandIn
-) -> None:
+def test_unclaimed_drill_alerts_only_its_own_on_call_staff(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("DRILL")
     for minutes in (0, 5.2, 10.4, 15.6):
         page_at(live, minutes)
     assert len(twilio.sent_to(SAM)) == 2 and twilio.sent_to("+12175550141") == []
 
 
-def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Runtime, phone: Phone) -> None:
+def test_repeated_webhook_changes_nothing_and_gets_same_reply(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     first = iris.text("ICE", MessageSid="SM1")
     assert iris.text("ICE", MessageSid="SM1") == first
@@ -161,7 +159,7 @@ def test_a_repeated_webhook_changes_nothing_and_answers_alike(live: Runtime, pho
         assert len(newest_cases(db, 9)) == 1
 
 
-def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Runtime, phone: Phone) -> None:
+def test_parents_and_ordinary_staff_messages_are_unaffected(live: Runtime, phone: Phone) -> None:
     parent = phone("+12175550199")
     assert "Step 1" not in parent.text("ICE") and "Step 1" not in parent.text("DRILL")
     assert "first name" in phone(IRIS).text("my child will be absent tomorrow")
@@ -170,7 +168,7 @@ def test_parents_are_untouched_and_so_are_sentences_of_staff(live: Runtime, phon
         assert incidents.list_running(db) == []
 
 
-def test_within_an_incident_a_number_is_no_text_to_a_family(
+def test_number_in_an_incident_is_not_a_case_message(
     live: Runtime, phone: Phone, family: Family, twilio: TwilioStandIn
 ) -> None:
     """ "1 paper with a blue stamp" must never be translated and sent to the family of case 1."""
@@ -184,7 +182,7 @@ def test_within_an_incident_a_number_is_no_text_to_a_family(
     assert "Case 1: Ana Ruiz has it" in ana.text("1?"), "what is unmistakable still works"
 
 
-def test_somebody_of_all_schools_pages_at_once_and_says_where_after(
+def test_district_wide_staff_alert_first_and_name_school_later(
     live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     pat = phone(PAT)
@@ -213,7 +211,7 @@ def test_colleagues_of_one_school_share_one_record(live: Runtime, phone: Phone, 
         assert len(incidents.list_running(db)) == 1
 
 
-def test_it_gets_real_within_a_drill(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_drill_can_become_a_real_incident(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     iris = phone(IRIS)
     iris.text("DRILL")
     phone(PAT).text("DRILL LINCOLN")
@@ -229,7 +227,7 @@ def test_it_gets_real_within_a_drill(live: Runtime, phone: Phone, twilio: Twilio
     assert "Iris Vega started" in phone(PAT).text("ICE LINCOLN")
 
 
-def test_a_mistake_is_taken_back_everywhere(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_mistake_is_retracted_everywhere(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
     page_staff(live, 1)
     assert "as a mistake" in phone(IRIS).text("mistake")
@@ -239,9 +237,7 @@ def test_a_mistake_is_taken_back_everywhere(live: Runtime, phone: Phone, twilio:
     assert len(twilio.sent_to(SAM)) == 2, "nobody is paged any more"
 
 
-def test_agents_come_back_within_minutes_and_all_are_paged_again(
-    live: Runtime, phone: Phone, twilio: TwilioStandIn
-) -> None:
+def test_returning_agents_alert_everyone_again(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     iris = phone(IRIS)
     iris.text("ICE")
     page_staff(live, 1)
@@ -253,13 +249,13 @@ def test_agents_come_back_within_minutes_and_all_are_paged_again(
     assert incident(live, 2).case_id == 1 and incident(live, 2).ended_at is None
 
 
-def test_danger_comes_before_any_protocol(phone: Phone) -> None:
+def test_danger_takes_priority_over_the_protocol(phone: Phone) -> None:
     phone(IRIS).text("ICE")
     said = phone(IRIS).text("one of them has a gun and is shooting")
     assert said.startswith("If anyone is in danger, call 911 now")
 
 
-def test_pictures_are_not_kept_and_status_words_are_masked(live: Runtime, phone: Phone) -> None:
+def test_pictures_are_not_stored_and_status_words_are_masked(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     iris.text("ICE")
     assert "no pictures" in iris.text("", MediaContentType0="image/jpeg", NumMedia="1")
@@ -267,7 +263,7 @@ def test_pictures_are_not_kept_and_status_words_are_masked(live: Runtime, phone:
     assert "undocumented" not in entries(live)[-1].text and "a father is" in entries(live)[-1].text
 
 
-def test_in_spanish(phone: Phone) -> None:
+def test_protocol_works_in_spanish(phone: Phone) -> None:
     iris = phone(IRIS)
     said = iris.text("MIGRA")
     assert "Paso 1 de 9. Con calma" in said and "Responda SIGUE" in said
@@ -275,7 +271,7 @@ def test_in_spanish(phone: Phone) -> None:
     assert iris.text("SIMULACRO").startswith("SIMULACRO, no es real.")
 
 
-def test_stop_is_stop_and_end_warns_of_it(live: Runtime, phone: Phone) -> None:
+def test_stop_opts_out_and_end_warns_about_it(live: Runtime, phone: Phone) -> None:
     iris = phone(IRIS)
     iris.text("DRILL")
     assert "no more messages" in iris.text("STOP")
@@ -287,7 +283,7 @@ def test_stop_is_stop_and_end_warns_of_it(live: Runtime, phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("reason", ["sample", "past"])
-def test_without_a_signature_or_past_its_date_it_is_not_live_and_says_so(
+def test_unsigned_or_expired_protocol_is_inactive_and_says_so(
     services: Runtime, twilio: TwilioStandIn, reason: str
 ) -> None:
     from dataclasses import replace
@@ -307,7 +303,7 @@ def test_without_a_signature_or_past_its_date_it_is_not_live_and_says_so(
     assert incident(here, 2).live is False
 
 
-def test_what_is_left_ends_by_itself(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
+def test_idle_incident_ends_by_itself(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("ICE")
     phone(MIA).text("DRILL HARBOR")
     with time_machine.travel(NOW + timedelta(minutes=50), tick=True):
@@ -320,7 +316,7 @@ def test_what_is_left_ends_by_itself(live: Runtime, phone: Phone, twilio: Twilio
         assert "Step" not in phone(IRIS).text("NEXT")
 
 
-def test_nobody_of_the_chain_answers_and_the_desk_hears_whom_to_call(
+def test_unanswered_on_call_list_names_someone_for_the_desk_to_call(
     live: Runtime, phone: Phone, twilio: TwilioStandIn
 ) -> None:
     phone(IRIS).text("ICE")
@@ -330,7 +326,7 @@ def test_nobody_of_the_chain_answers_and_the_desk_hears_whom_to_call(
     assert len(told) == 1 and "nobody has taken case 1" in told[0] and f"Sam Ortiz {SAM}" in told[0]
 
 
-def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Runtime, phone: Phone) -> None:
+def test_staff_opened_cases_are_excluded_from_stats_and_follow_ups(live: Runtime, phone: Phone) -> None:
     phone(IRIS).text("DRILL")
     phone(MIA).text("ICE HARBOR")
     assignment.resolve_case(live, 2, "mia_strand", "met")
@@ -344,7 +340,7 @@ def test_what_staff_open_is_in_no_figure_and_asks_no_family(live: Runtime, phone
         assert {one.what for one in audit_log.list_newest(db, 9, "incident 2")} == {"started an incident"}
 
 
-def test_killed_before_the_job_the_sweep_pages(live: Runtime, phone: Phone, worker: Callable[[], None], twilio: TwilioStandIn, client: FlaskClient) -> None:  # fmt: skip
+def test_sweep_alerts_after_process_is_killed_before_its_job(live: Runtime, phone: Phone, worker: Callable[[], None], twilio: TwilioStandIn, client: FlaskClient) -> None:  # fmt: skip
     phone(IRIS).text("ICE")
     live.redis.flushall()
     with time_machine.travel(NOW + timedelta(seconds=20), tick=True):

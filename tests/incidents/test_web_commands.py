@@ -42,7 +42,7 @@ def send(client: FlaskClient, path: str, **form: str) -> str:
     return answer.text
 
 
-def test_one_tap_a_confirming_step_and_the_record(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+def test_tap_and_confirmation_start_the_record(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     home = iris.get(HOME).text
     assert "The protocol is active" in home and "school=lincoln" in home and "school=harbor" not in home
     asked = iris.get(f"{HOME}/start?school=lincoln").text
@@ -71,7 +71,7 @@ def test_one_tap_a_confirming_step_and_the_record(live: Runtime, iris: FlaskClie
     assert "record" in member(live, iris.application, "staff", "sam_ortiz").get("/console/cases/1").text
 
 
-def test_who_has_drilled_and_the_quiz(live: Runtime, iris: FlaskClient) -> None:
+def test_drill_participants_and_quiz_are_listed(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="yes", once="d1")
     row = re.compile(r'row">Iris Vega.*?</tr>', re.DOTALL)
     assert "1 of 9" in row.findall(iris.get(HOME).text)[0] and "Lincoln Elementary · 0 of 2" in iris.get(HOME).text
@@ -92,7 +92,7 @@ def test_who_has_drilled_and_the_quiz(live: Runtime, iris: FlaskClient) -> None:
     assert left_open.status_code == 400 and "answer every question" in left_open.text
 
 
-def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Runtime, client: FlaskClient) -> None:
+def test_inactive_protocol_is_labeled_and_sample_can_be_opened(services: Runtime, client: FlaskClient) -> None:
     pat = member(services, client.application, "staff", "pat_moore")
     for path in (HOME, f"{HOME}/start?school=harbor", f"{HOME}/protocol"):
         shown = pat.get(path).text
@@ -109,12 +109,12 @@ def test_it_says_plainly_that_it_is_not_live_and_the_sample_opens(services: Runt
     assert incident(services).live is False and case_of(services).topic == "agents_at_school"
 
 
-def test_the_example_districts_sample_is_the_librarys(services: Runtime) -> None:
+def test_example_district_uses_the_bundled_sample(services: Runtime) -> None:
     assert services.library.district.protocol == samples.load_samples()["front_office.yaml"]
     assert all(one.sample and one.sources for one in samples.load_samples().values())
 
 
-def test_who_may_see_which_record(live: Runtime, iris: FlaskClient) -> None:
+def test_record_is_visible_only_to_permitted_staff(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="s")
     app = iris.application
     for staff, status in (("sam_ortiz", 200), ("nora_feld", 200), ("pat_moore", 200), ("mia_strand", 404)):
@@ -124,19 +124,19 @@ def test_who_may_see_which_record(live: Runtime, iris: FlaskClient) -> None:
     assert iris.get(f"{HOME}/99").status_code == 404
 
 
-def test_a_login_without_a_phone_may_begin_too(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
+def test_login_without_a_phone_can_start_an_incident(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:
     admin = member(live, iris.application, "administrator")
     assert "Step 1 of 9" in send(admin, f"{HOME}/start", school="harbor", drill="no", once="t")
     page_staff(live, 1)
     assert "Harbor Middle School" in twilio.sent_to("+12175550182")[0].body
 
 
-def test_what_is_begun_in_the_console_goes_on_by_text(live: Runtime, iris: FlaskClient) -> None:
+def test_incident_started_in_console_continues_by_text(live: Runtime, iris: FlaskClient) -> None:
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="u")
     assert "Step 2 of 9" in Family(live, iris, IRIS).text("NEXT")
 
 
-def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
+def test_counsel_is_reminded_before_review_date_and_page_shows_it(live: Runtime, iris: FlaskClient, twilio: TwilioStandIn) -> None:  # fmt: skip
     assert "protocol for agents" not in iris.get("/console/content").text
     with time_machine.travel(datetime(2027, 7, 20, 16, tzinfo=UTC), tick=True):
         for _ in range(2):
@@ -148,14 +148,14 @@ def test_counsel_hears_before_the_review_date_and_the_page_names_it(live: Runtim
     assert subjects["protocol for agents at school"].is_overdue(date(2027, 8, 2))
 
 
-def test_a_sample_is_on_the_list_of_what_counsel_must_see(services: Runtime, client: FlaskClient) -> None:
+def test_sample_protocol_is_listed_for_counsel_review(services: Runtime, client: FlaskClient) -> None:
     page_ = member(services, client.application, "viewer").get("/console/content").text
     assert "protocol for agents at school" in page_ and "not active now" in page_
     _, soft = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
 
 
-def test_only_who_is_in_it_at_the_school_or_alerted_says_that_it_is_over(live: Runtime, iris: FlaskClient) -> None:
+def test_only_participants_or_alerted_staff_can_end_an_incident(live: Runtime, iris: FlaskClient) -> None:
     """Somebody of another office reads along; one wrong click must not call off the alarm."""
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
     kim = member(live, iris.application, "staff", "kim_novak")

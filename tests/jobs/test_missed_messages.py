@@ -57,7 +57,7 @@ def open_cases(services: Runtime) -> list[str]:
         return list(db.execute(select(cases.c.severity)).scalars())
 
 
-def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Runtime, twilio: TwilioStandIn) -> None:
+def test_lost_emergency_alerts_staff_and_is_answered_once(line: Runtime, twilio: TwilioStandIn) -> None:
     one = at_twilio(twilio, MARTA, "ICE is at my door right now")
     for _ in range(3):
         missed_messages.recover(line)
@@ -67,7 +67,7 @@ def test_an_emergency_that_never_reached_us_pages_and_is_answered_once(line: Run
     assert line.conversations.is_answered(one.sid) and noted.count_since(line.redis, now() - timedelta(hours=1)) == 1
 
 
-def test_what_was_answered_is_not_answered_again(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_answered_message_is_not_answered_again(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     at_twilio(twilio, family.address, "I want to talk to a person", family.sid)
     family.text("CHECK ABCDEF")
@@ -77,7 +77,7 @@ def test_what_was_answered_is_not_answered_again(line: Runtime, family: Family, 
     assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
 
 
-def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Runtime, twilio: TwilioStandIn) -> None:
+def test_message_answered_during_redis_outage_is_not_answered_again(line: Runtime, twilio: TwilioStandIn) -> None:
     away = replace(line, redis=Redis.from_url("unix:///nowhere/redis.sock"))
     staff = "+12175550143"
     for sender, text in ((MARTA, "ICE is at my door right now"), (MARTA, "what is for lunch?"), (staff, "TAKE 1")):
@@ -90,7 +90,9 @@ def test_what_was_answered_while_redis_was_away_is_not_answered_again(line: Runt
     assert noted.count_since(line.redis, now() - timedelta(hours=1)) == 0
 
 
-def test_a_stop_counts_and_nothing_is_sent_after_it(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_recovered_stop_counts_and_nothing_is_sent_after_it(
+    line: Runtime, family: Family, twilio: TwilioStandIn
+) -> None:
     family.text("hello, good morning")
     at_twilio(twilio, family.address, "STOP")
     missed_messages.recover(line)
@@ -99,7 +101,7 @@ def test_a_stop_counts_and_nothing_is_sent_after_it(line: Runtime, family: Famil
     assert family.text("what is for lunch?") == ""
 
 
-def test_staff_are_answered_too(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_staff_messages_are_recovered_too(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("ICE is at my door right now")
     staff = "+12175550143"
     at_twilio(twilio, staff, "TAKE 1")
@@ -110,7 +112,7 @@ def test_staff_are_answered_too(line: Runtime, family: Family, twilio: TwilioSta
     assert len(twilio.sent_to(staff)) == 1
 
 
-def test_a_voice_message_is_fetched(line: Runtime, twilio: TwilioStandIn) -> None:
+def test_voice_note_is_fetched(line: Runtime, twilio: TwilioStandIn) -> None:
     sound = twilio.media.put(b"a voice", "audio/ogg")
     one = at_twilio(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
     sound.url = sound.url.replace(sound.url.split("/Messages/")[1].split("/")[0], one.sid)
@@ -120,7 +122,7 @@ def test_a_voice_message_is_fetched(line: Runtime, twilio: TwilioStandIn) -> Non
     assert found == ["audio/ogg"]
 
 
-def test_what_redis_has_lost_is_not_guessed(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_messages_before_a_redis_reset_are_left_alone(services: Runtime, twilio: TwilioStandIn) -> None:
     """A new Redis knows of nobody that was answered: what came before it is left alone."""
     at_twilio(twilio, MARTA, "I want to talk to a person")
     missed_messages.recover(services)
@@ -128,13 +130,13 @@ def test_what_redis_has_lost_is_not_guessed(services: Runtime, twilio: TwilioSta
     assert open_cases(services) == []
 
 
-def test_another_number_of_the_account_is_not_ours(line: Runtime, twilio: TwilioStandIn) -> None:
+def test_message_to_another_number_of_the_account_is_ignored(line: Runtime, twilio: TwilioStandIn) -> None:
     at_twilio(twilio, MARTA, "I want to talk to a person", to="+12175550999")
     missed_messages.recover(line)
     assert open_cases(line) == []
 
 
-def test_its_words_stay_at_twilio_until_then(
+def test_message_text_stays_at_twilio_until_recovery(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = at_twilio(twilio, MARTA, "I want to talk to a person")
@@ -147,7 +149,7 @@ def test_its_words_stay_at_twilio_until_then(
     assert one.redacted
 
 
-def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Runtime, twilio: TwilioStandIn) -> None:
+def test_twilio_or_database_failure_is_retried_on_next_run(line: Runtime, twilio: TwilioStandIn) -> None:
     at_twilio(twilio, MARTA, "I want to talk to a person")
     twilio.fail_next("503", on="list")
     with pytest.raises(Exception, match="away"):
@@ -156,7 +158,7 @@ def test_a_failure_of_twilio_or_the_database_leaves_all_to_the_next_run(line: Ru
     assert len(open_cases(line)) == 1
 
 
-def test_a_worker_killed_before_the_reply_leaves_loses_none(
+def test_worker_killed_before_reply_loses_no_message(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
@@ -177,7 +179,7 @@ def test_a_worker_killed_before_the_reply_leaves_loses_none(
     assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
 
 
-def test_one_that_breaks_us_holds_up_no_other(
+def test_message_that_raises_does_not_block_others(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     broken, whole = at_twilio(twilio, "+12175550189", "hello"), at_twilio(twilio, MARTA, "I want to talk to a person")

@@ -48,7 +48,7 @@ def one_family(hosts: Deployment, number: int) -> None:
     assert "<Message>" not in hosts.tell(phone, "hello again", tries=6)
 
 
-def test_two_web_and_four_worker_hosts(hosts: Deployment, database: str) -> None:
+def test_two_web_and_four_worker_hosts_share_the_load(hosts: Deployment, database: str) -> None:
     hosts.web("web2")
     for number in range(1, 5):
         hosts.host(f"worker{number}", "worker")

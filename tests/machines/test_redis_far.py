@@ -61,7 +61,7 @@ def _server() -> str:
     return find_server_binary()
 
 
-def test_the_line_follows_the_sentinels_to_a_new_master(tmp_path: Path, database: str) -> None:
+def test_service_follows_sentinels_to_a_new_master(tmp_path: Path, database: str) -> None:
     first = redis_server(tmp_path / "first")
     with (
         first as (master, process),
@@ -130,7 +130,7 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         target.shutdown(socket.SHUT_RDWR)
 
 
-def test_the_line_on_a_redis_behind_tls(tmp_path: Path, database: str) -> None:
+def test_service_works_with_redis_over_tls(tmp_path: Path, database: str) -> None:
     with redis_server(tmp_path / "redis") as (port, _), behind_tls(tmp_path / "tls", port) as (safe, authority):
         url = f"rediss://localhost:{safe}/0"
         with pytest.raises(Exception, match="certificate"):

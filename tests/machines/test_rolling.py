@@ -85,7 +85,7 @@ def test_a_rolling_restart_loses_nothing(hosts: Deployment) -> None:
     assert set(hosts.answers) == {"200"}, "not even a second try was needed"
 
 
-def test_a_web_host_that_is_stopped_under_a_load_balancer_that_does_not_know(hosts: Deployment) -> None:
+def test_stopped_web_host_behind_unaware_load_balancer_loses_nothing(hosts: Deployment) -> None:
     """The balancer goes on sending to a host that is being stopped: Twilio's second try is answered by the other."""
     families = Families(hosts)
     with families.writing():

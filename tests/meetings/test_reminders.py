@@ -35,7 +35,7 @@ def got(twilio: TwilioStandIn, number: str = A) -> list[str]:
     return [message.body for message in twilio.sent_to(number)]
 
 
-def test_a_reminder_the_day_before_and_one_an_hour_before(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+def test_reminders_are_sent_a_day_and_an_hour_before(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
     host.sweep()
     assert got(twilio) == []
     for before, count in ((24.1, 0), (23.9, 1), (10, 1), (1.1, 1), (0.9, 2), (0.2, 2)):
@@ -46,7 +46,7 @@ def test_a_reminder_the_day_before_and_one_an_hour_before(host: Host, comes: Fam
         assert "6:00 PM" in text and "meet.example.org/abc" in text and "217-555-0199" in text
 
 
-def test_after_a_restore_nobody_is_reminded_twice(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+def test_restore_does_not_repeat_reminders(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
     with time_machine.travel(STARTS - timedelta(hours=23)):
         assert after_restore.hold_family_messages(host.services, "theo_lang").reminders == 1
         host.sweep()
@@ -56,7 +56,7 @@ def test_after_a_restore_nobody_is_reminded_twice(host: Host, comes: Family, twi
         assert len(got(twilio)) == 1, "whose hour had not come leaves"
 
 
-def test_nobody_is_reminded_who_took_it_back_or_stopped(
+def test_canceled_rsvp_or_opt_out_gets_no_reminder(
     host: Host, comes: Family, new_family: Callable[[str], Family], twilio: TwilioStandIn
 ) -> None:
     other = new_family("+12175550182")
@@ -69,7 +69,7 @@ def test_nobody_is_reminded_who_took_it_back_or_stopped(
     assert got(twilio) == [] and got(twilio, "+12175550182") == []
 
 
-def test_who_signs_up_after_the_reminder_gets_no_second_text_at_once(
+def test_late_rsvp_gets_no_immediate_second_text(
     host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
 ) -> None:
     code = host.plan().code
@@ -81,9 +81,7 @@ def test_who_signs_up_after_the_reminder_gets_no_second_text_at_once(
     assert got(twilio) == []
 
 
-def test_a_reminder_waits_for_the_morning(
-    host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
-) -> None:
+def test_reminder_waits_for_morning(host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn) -> None:
     morning = STARTS + timedelta(hours=13)  # seven in the morning
     code = host.plan(starts_at=morning, ends_at=morning + timedelta(hours=1)).code
     one = new_family(A)
@@ -98,7 +96,7 @@ def test_a_reminder_waits_for_the_morning(
     assert len(got(twilio)) == 1
 
 
-def test_a_change_is_told_once_and_reminders_follow_the_new_time(
+def test_change_is_announced_once_and_reminders_use_the_new_time(
     host: Host, comes: Family, twilio: TwilioStandIn
 ) -> None:
     later = STARTS + timedelta(days=1)
@@ -118,7 +116,7 @@ def test_a_change_is_told_once_and_reminders_follow_the_new_time(
     assert len(got(twilio)) == 2
 
 
-def test_a_canceled_one_is_told_and_nothing_more(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
+def test_cancellation_is_announced_and_nothing_more_is_sent(host: Host, comes: Family, twilio: TwilioStandIn) -> None:
     assert planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
     host.sweep()
     with time_machine.travel(STARTS - timedelta(hours=23)):
@@ -127,7 +125,7 @@ def test_a_canceled_one_is_told_and_nothing_more(host: Host, comes: Family, twil
     assert "does not take place" in text
 
 
-def test_one_canceled_at_night_is_told_in_the_morning_though_it_would_have_begun(
+def test_night_cancellation_is_announced_in_the_morning_even_after_start(
     host: Host, comes: Family, twilio: TwilioStandIn
 ) -> None:
     early = STARTS.replace(hour=13, minute=30)  # half past seven in the morning
@@ -153,7 +151,7 @@ def ask_after(host: Host) -> None:
     host.sweep()
 
 
-def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
+def test_each_family_is_asked_once_afterward_and_staff_read_the_answer(
     host: Host, comes: Family, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(STARTS + timedelta(hours=2)):
@@ -171,7 +169,7 @@ def test_after_it_each_is_asked_once_what_it_needs_and_a_person_reads_it(
     assert (case.topic, case.severity) == ("after_gathering", "info") and "bus" in str(case.answers)
 
 
-def test_it_is_not_ready_without_trained_interpreters(host: Host, comes: Family) -> None:
+def test_meeting_is_not_ready_without_trained_interpreters(host: Host, comes: Family) -> None:
     comes.text("Kreyòl")
     for language, kind in ((None, ""), ("es", "trained"), ("ht", "bilingual")):
         if language:
@@ -183,7 +181,7 @@ def test_it_is_not_ready_without_trained_interpreters(host: Host, comes: Family)
     assert host.get().state == "ready"
 
 
-def test_a_new_language_makes_a_ready_one_planned_again(host: Host, new_family: Callable[[str], Family]) -> None:
+def test_new_language_returns_ready_meeting_to_planned(host: Host, new_family: Callable[[str], Family]) -> None:
     code = host.plan().code
     host.book("es")
     planning.mark_ready(host.services, host.get(), "sam_ortiz")
@@ -195,15 +193,15 @@ def test_a_new_language_makes_a_ready_one_planned_again(host: Host, new_family: 
         planning.draft_invitation(host.services, host.get(), "ana_ruiz")
 
 
-def test_two_who_change_it_at_once_do_not_overwrite_each_other(host: Host) -> None:
+def test_concurrent_edits_do_not_overwrite_each_other(host: Host) -> None:
     before = host.plan()
     changed = replace(PLAN, link="https://meet.example.org/xyz")
     planning.save_plan(host.services, changed, "ana_ruiz", before)
-    with pytest.raises(planning.MeetingPlanError, match="changed it just now"):
+    with pytest.raises(planning.MeetingPlanError, match="just changed"):
         planning.save_plan(host.services, PLAN, "sam_ortiz", before)
 
 
-def test_what_staff_do_is_recorded(host: Host) -> None:
+def test_staff_actions_are_audited(host: Host) -> None:
     host.plan()
     host.book("es")
     planning.mark_ready(host.services, host.get(), "sam_ortiz")
@@ -216,7 +214,7 @@ def test_what_staff_do_is_recorded(host: Host) -> None:
     ]  # fmt: skip
 
 
-def test_erasing_a_family_takes_its_answer_along(host: Host) -> None:
+def test_erasing_a_family_deletes_its_rsvp(host: Host) -> None:
     host.plan()
     with host.services.database.write() as db:
         contact = contacts.add(db, A, "sms", now())

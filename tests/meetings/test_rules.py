@@ -41,11 +41,11 @@ def with_role(library: Library, role: str, hosts: tuple[str, ...] = ()) -> Distr
         ("principal", ("sam_ortiz",), False),
     ],
 )
-def test_who_may_host(library: Library, role: str, hosts: tuple[str, ...], may: bool) -> None:
+def test_only_permitted_roles_can_host(library: Library, role: str, hosts: tuple[str, ...], may: bool) -> None:
     assert rules.can_host(with_role(library, role, hosts), "grace_wu") is may
 
 
-def test_a_teacher_alone_is_refused_with_a_sentence(library: Library) -> None:
+def test_teacher_cannot_host_alone(library: Library) -> None:
     district = with_role(library, "ESL teacher")
     wrong = rules.find_problems(district, replace(PLAN, host="grace_wu"), NOW)
     assert "Grace Wu (ESL teacher) cannot host it alone" in wrong["host"] and "helper" in wrong["host"]
@@ -66,18 +66,18 @@ def test_a_teacher_alone_is_refused_with_a_sentence(library: Library) -> None:
         ({"host": ""}, "host"),
     ],
 )
-def test_what_a_plan_needs(library: Library, given_: dict[str, object], field: str) -> None:
+def test_plan_requires_each_field(library: Library, given_: dict[str, object], field: str) -> None:
     assert set(rules.find_problems(library.district, replace(PLAN, **given_), NOW)) == {field}  # type: ignore[arg-type]
 
 
-def test_a_bilingual_colleague_is_not_an_interpreter() -> None:
+def test_bilingual_colleague_is_not_an_interpreter() -> None:
     booked = [BookedInterpreter(1, "es", "trained", "Maria", "a"), BookedInterpreter(2, "ht", "bilingual", "Jean", "a")]
     assert rules.find_missing_languages(["en", "es", "ht", "so", "ht", ""], booked) == ("ht", "so")
     assert "Haitian Creole, Somali" in rules.explain_not_ready(("ht", "so")) and rules.explain_not_ready(()) == ""
 
 
 @given(times)
-def test_reminders_leave_in_waking_hours_and_before_it_begins(library: Library, starts: datetime) -> None:
+def test_reminders_are_sent_in_waking_hours_before_the_start(library: Library, starts: datetime) -> None:
     district = library.district
     day, hour = rules.find_day_reminder_time(district, starts), rules.find_hour_reminder_time(district, starts)
     assert day < starts and district.find_next_waking_time(day) == day
@@ -90,7 +90,7 @@ TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=200)
 
 
 @given(TEXTS, times)
-def test_a_calendar_reads_what_was_written(title: str, starts: datetime) -> None:
+def test_ics_file_round_trips(title: str, starts: datetime) -> None:
     assume(r"\N" not in title)  # icalendar reads these two characters as a line break
     one = Meeting(title, "sam_ortiz", starts, starts + timedelta(hours=1), "https://x.example/1", id=1, code="K7Q2MX")
     made = build_ics(one, "Line one\nline two; with, signs", "https://puente.test/g/K7Q2MX", "Riverbend", NOW)

@@ -42,7 +42,7 @@ JEAN = "+12175550142"
         ("ASK K7Q2MX: ¿Habrá\nautobuses?", RsvpReply("ask", "K7Q2MX", question="¿Habrá\nautobuses?")),
     ],
 )
-def test_what_is_understood(text: str, said: RsvpReply) -> None:
+def test_replies_are_parsed(text: str, said: RsvpReply) -> None:
     assert parse_reply(text) == said
 
 
@@ -50,17 +50,17 @@ def test_what_is_understood(text: str, said: RsvpReply) -> None:
     "text",
     ["go home", "I go to K7Q2MX school", "GO KQQQMX", "GO K7Q2MX with my mother", "no", "1", "", "🤷", "GO K7Q2M"],
 )
-def test_what_is_an_ordinary_message(text: str) -> None:
+def test_ordinary_messages_are_not_replies(text: str) -> None:
     assert parse_reply(text) is None
 
 
 @given(st.text(max_size=60))
-def test_no_text_breaks_it(text: str) -> None:
+def test_any_text_is_parsed_without_error(text: str) -> None:
     said = parse_reply(text)
     assert said is None or len(said.code) == 6
 
 
-def test_go_is_counted_once_and_confirmed_in_the_familys_language(host: Host, family: Family) -> None:
+def test_go_counts_once_and_is_confirmed_in_family_language(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     first = family.text(f"GO {code} 2")
@@ -72,14 +72,14 @@ def test_go_is_counted_once_and_confirmed_in_the_familys_language(host: Host, fa
     assert host.coming() == []
 
 
-def test_a_family_with_two_addresses_is_one_family(host: Host, new_family: Callable[[str], Family]) -> None:
+def test_family_with_two_addresses_counts_once(host: Host, new_family: Callable[[str], Family]) -> None:
     code = host.plan().code
     for address in ("+12175550181", "whatsapp:+12175550181"):
         new_family(address).text(f"GO {code}")
     assert [(one.families, one.people) for one in host.coming()] == [(1, 1)]
 
 
-def test_who_never_wrote_is_shown_the_languages_and_counts_in_the_one_it_names(host: Host, family: Family) -> None:
+def test_new_sender_gets_language_list_and_counts_in_chosen_language(host: Host, family: Family) -> None:
     code = host.plan().code
     assert "Kreyòl" in family.text(f"GO {code}")
     assert host.coming()[0].language == ""
@@ -87,7 +87,7 @@ def test_who_never_wrote_is_shown_the_languages_and_counts_in_the_one_it_names(h
     assert host.coming()[0].language == "es"
 
 
-def test_a_code_that_nobody_knows(host: Host, family: Family) -> None:
+def test_unknown_code_is_reported(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     assert "do not know a meeting" in family.text("GO K7Q2MX")
@@ -97,21 +97,21 @@ def test_a_code_that_nobody_knows(host: Host, family: Family) -> None:
     assert host.coming() == []
 
 
-def test_after_it_began_nobody_signs_up(host: Host, family: Family) -> None:
+def test_rsvp_after_the_start_is_refused(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     with time_machine.travel(STARTS + timedelta(minutes=1)):
         assert "is over" in family.text(f"GO {code}")
 
 
-def test_check_says_that_a_gathering_is_real(host: Host, family: Family) -> None:
+def test_check_confirms_a_genuine_meeting(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     assert family.text(f"CHECK {code}").startswith("Yes, this meeting is real.")
     assert "has sent no message" in family.text("CHECK K2Q2MX")
 
 
-def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) -> None:
+def test_emergency_is_never_stored_as_a_question(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
@@ -120,7 +120,7 @@ def test_an_emergency_is_never_taken_for_a_question(host: Host, family: Family) 
         assert [one.severity for one in newest_cases(db, 5)] == ["escalate_now"]
 
 
-def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> None:
+def test_question_stores_nothing_about_the_asker(host: Host, family: Family) -> None:
     family.text("español")
     code = host.plan().code
     family.text(
@@ -138,13 +138,13 @@ def test_a_question_keeps_nothing_of_who_asked(host: Host, family: Family) -> No
     assert "autobuses" not in str(dict(row)) and str(row["day"]) == "2026-11-24"
 
 
-def test_ask_without_a_question_says_how(host: Host, family: Family) -> None:
+def test_ask_without_a_question_explains_how(host: Host, family: Family) -> None:
     family.text("English")
     code = host.plan().code
     assert f"ASK {code} Will there be buses?" in family.text(f"ASK {code}")
 
 
-def test_a_language_without_an_interpreter_reaches_the_coordinator_once(
+def test_language_without_interpreter_alerts_coordinator_once(
     host: Host, new_family: Callable[[str], Family], twilio: TwilioStandIn
 ) -> None:
     code = host.plan().code
@@ -170,7 +170,7 @@ def invited(host: Host, district: District, address: str, language: str = "en") 
     return code
 
 
-def test_one_answers_the_invitation(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
+def test_reply_1_accepts_the_invitation(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
     address = "+12175550190"
     code = invited(host, district, address)
     (invitation,) = district.got(address)
@@ -179,7 +179,7 @@ def test_one_answers_the_invitation(host: Host, district: District, new_family: 
     assert host.coming()[0].families == 1
 
 
-def test_one_is_the_answer_to_a_question_that_waits(
+def test_reply_1_answers_a_waiting_question_first(
     host: Host, district: District, new_family: Callable[[str], Family]
 ) -> None:
     address = "+12175550190"
@@ -190,7 +190,7 @@ def test_one_is_the_answer_to_a_question_that_waits(
     assert host.coming() == []
 
 
-def test_one_means_nothing_long_after(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
+def test_reply_1_means_nothing_long_after(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
     address = "+12175550190"
     with time_machine.travel(NOW - timedelta(days=8)):
         invited(host, district, address)
@@ -207,5 +207,5 @@ def test_one_means_nothing_long_after(host: Host, district: District, new_family
         ("3Z528M ASK is it safe?", RsvpReply("ask", "3Z528M", question="is it safe?")),
     ],
 )
-def test_the_code_may_come_first_as_a_line_from_right_to_left_shows_it(text: str, said: RsvpReply) -> None:
+def test_code_before_the_word_is_accepted_for_right_to_left(text: str, said: RsvpReply) -> None:
     assert parse_reply(text) == said

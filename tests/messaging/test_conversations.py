@@ -37,24 +37,24 @@ def case_of(family: Family, number: int = -1) -> object:
         return get(db, ids[number])
 
 
-def test_hello_says_who_writes_and_shows_the_menu(family: Family) -> None:
+def test_hello_introduces_the_sender_and_shows_the_menu(family: Family) -> None:
     reply = family.text("Hello, who is this?")
     assert "automated helper of Riverbend Public Schools" in reply
     assert "1. Is it safe at school?" in reply and "5. Talk to a person" in reply
 
 
-def test_a_choice_by_number_label_and_other_digits(family: Family) -> None:
+def test_choice_by_number_label_and_other_digits(family: Family) -> None:
     for answer in ("2", "٢", "2️⃣", "May my child come without papers?", "without papers"):
         family.text("menu")
         assert "free public school" in family.text(answer), answer
 
 
-def test_facts_carry_the_day_they_were_checked(family: Family) -> None:
+def test_facts_show_the_day_they_were_checked(family: Family) -> None:
     family.text("menu")
     assert "(Checked on November 23, 2026.)" in family.text("2")
 
 
-def test_a_stale_fact_is_not_said_and_a_person_is_offered(family: Family) -> None:
+def test_expired_fact_is_not_sent_and_a_person_is_offered(family: Family) -> None:
     with time_machine.travel(NOW.replace(year=2028)):
         family.text("menu")
         reply = family.text("2")
@@ -62,7 +62,7 @@ def test_a_stale_fact_is_not_said_and_a_person_is_offered(family: Family) -> Non
 
 
 @pytest.mark.parametrize("language", sorted(EMERGENCIES))
-def test_an_emergency_is_answered_first_in_its_language_and_escalated(family: Family, language: str) -> None:
+def test_emergency_is_answered_first_in_its_language_and_escalated(family: Family, language: str) -> None:
     reply = family.text(EMERGENCIES[language])
     assert reply.index("911") < 200
     case = case_of(family)
@@ -71,13 +71,13 @@ def test_an_emergency_is_answered_first_in_its_language_and_escalated(family: Fa
     assert DRAFT_NOTICE.get(language, "") in reply
 
 
-def test_an_emergency_wins_over_the_question_that_waits(family: Family) -> None:
+def test_emergency_takes_priority_over_a_waiting_question(family: Family) -> None:
     family.text("I want to report an absence")
     assert "911" in family.text("agents are at the school right now")
     assert case_of(family).topic == "enforcement_now"  # type: ignore[attr-defined]
 
 
-def test_the_answer_to_an_emergencys_question_joins_its_case(family: Family) -> None:
+def test_answer_to_an_emergency_question_joins_its_case(family: Family) -> None:
     family.text("ICE is at my door right now")
     reply = family.text("12 Oak Street, ICE is at the door, my two children are inside")
     assert "I added this for the staff" in reply
@@ -86,7 +86,7 @@ def test_the_answer_to_an_emergencys_question_joins_its_case(family: Family) -> 
     assert "Oak Street" in case_of(family).answers["where"]  # type: ignore[attr-defined]
 
 
-def test_status_that_a_family_volunteers_is_not_kept(family: Family) -> None:
+def test_immigration_status_is_not_stored(family: Family) -> None:
     family.text("I want to talk to a person")
     family.text("we are undocumented, my A-number is A123456789, call after 3")
     kept = case_of(family).answers["time"]  # type: ignore[attr-defined]
@@ -97,13 +97,13 @@ def test_status_that_a_family_volunteers_is_not_kept(family: Family) -> None:
     ("said", "shown"),
     [("español", "1. "), ("kreyòl", "1. "), ("العربية", "1. "), ("LANG vi", "1. "), ("in ukrainian please", "1. ")],
 )
-def test_the_language_can_be_changed_at_any_time(family: Family, said: str, shown: str) -> None:
+def test_language_can_be_changed_at_any_time(family: Family, said: str, shown: str) -> None:
     english = family.text("menu")
     changed = family.text(said)
     assert shown in changed and changed.splitlines()[-1] != english.splitlines()[-1]
 
 
-def test_an_unknown_language_gets_the_list_and_the_first_message_is_taken_up(family: Family) -> None:
+def test_unknown_language_gets_the_list_then_first_message_is_answered(family: Family) -> None:
     listed = family.text("👋")
     assert "2. Español" in listed and "6. العربية" in listed
     assert "1. " in family.text("2")
@@ -112,13 +112,13 @@ def test_an_unknown_language_gets_the_list_and_the_first_message_is_taken_up(fam
     assert contact is not None and contact.language == "es"
 
 
-def test_changing_the_language_asks_the_open_question_again(family: Family) -> None:
+def test_changing_language_repeats_the_open_question(family: Family) -> None:
     family.text("I want to report an absence")
     assert "nombre" in family.text("español")
 
 
 @pytest.mark.parametrize("word", ["STOP", "alto", "kanpe", "parar", "توقف", "стоп", "停止", "dừng"])
-def test_stop_works_in_every_language_and_ends_all_but_emergencies(family: Family, word: str) -> None:
+def test_stop_works_in_every_language_and_blocks_all_but_emergencies(family: Family, word: str) -> None:
     family.text("hello, good morning")
     assert "START" in family.text(word)
     assert family.text("what is for lunch?") == ""
@@ -130,23 +130,23 @@ def test_stop_works_in_every_language_and_ends_all_but_emergencies(family: Famil
     assert kinds == ["stop", "start"]
 
 
-def test_an_opt_out_in_own_words_counts(family: Family) -> None:
+def test_opt_out_in_own_words_counts(family: Family) -> None:
     assert "START" in family.text("ya no me mande más mensajes por favor")
     assert family.text("hola") == ""
 
 
-def test_what_twilio_answered_is_not_answered_again(family: Family) -> None:
+def test_message_answered_by_twilio_is_not_answered_again(family: Family) -> None:
     assert family.text("STOP", OptOutType="STOP") == ""
     assert family.text("is school open") == ""
 
 
-def test_twice_unclear_leads_to_a_person(family: Family) -> None:
+def test_two_unclear_messages_offer_a_person(family: Family) -> None:
     family.text("hello, good morning")
     family.text("8")
     assert "should write or call you" in family.text("9")
 
 
-def test_an_absence_reaches_the_attendance_office(family: Family) -> None:
+def test_absence_report_reaches_the_attendance_office(family: Family) -> None:
     family.text("my child will be absent tomorrow")
     family.text("Mia, Lincoln")
     family.text("tomorrow")
@@ -156,7 +156,7 @@ def test_an_absence_reaches_the_attendance_office(family: Family) -> None:
     assert case.answers == {"child": "Mia, Lincoln", "days": "tomorrow", "reason": "Sick"}  # type: ignore[attr-defined]
 
 
-def test_a_person_is_promised_by_a_day_and_asked_about_later(family: Family) -> None:
+def test_person_is_promised_by_a_date_with_a_follow_up(family: Family) -> None:
     reply = family.text("I need to talk to a person")
     assert "by Monday, November 30" in reply and "Ana Ruiz" in reply
     with family.services.database.read() as db:
@@ -173,7 +173,7 @@ def test_right_to_left_and_emoji_arrive_intact(family: Family) -> None:
 
 
 @pytest.mark.parametrize("kind", ["image/jpeg", "application/pdf"])
-def test_what_cannot_be_read_is_said_plainly(new_family: Callable[[str], Family], kind: str) -> None:
+def test_unreadable_message_gets_a_clear_reply(new_family: Callable[[str], Family], kind: str) -> None:
     family = new_family("+12175550178")
     family.text("hello, good morning")
     assert "reply 0" in family.text("", NumMedia="1", MediaContentType0=kind)

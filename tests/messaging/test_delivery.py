@@ -18,7 +18,7 @@ from bot.messaging import delivery_status
 from bot.messaging.delivery import deliver
 from bot.runtime import Runtime
 from bot.store.cases.cases import cases
-from bot.store.cases.deliveries import deliveries
+from bot.store.cases.deliveries import advance, deliveries
 from bot.store.families import contacts
 from bot.store.families.follow_ups import bring_forward, follow_ups
 from tests.conftest import NOW, Family
@@ -55,13 +55,13 @@ def later(services: Runtime, delivery: str, seconds: int) -> None:
         deliver(services, delivery)
 
 
-def test_everybody_on_call_gets_the_alert_once(family: Family, twilio: TwilioStandIn) -> None:
+def test_everyone_on_call_gets_the_alert_once(family: Family, twilio: TwilioStandIn) -> None:
     for delivery in alerted(family) * 3:
         deliver(family.services, delivery)
     assert [len(twilio.sent_to(phone)) for phone in (ANA, JEAN)] == [1, 1]
 
 
-def test_an_alert_holds_no_number_name_or_word_of_the_family(family: Family, twilio: TwilioStandIn) -> None:
+def test_alert_contains_no_family_number_name_or_words(family: Family, twilio: TwilioStandIn) -> None:
     for delivery in alerted(family):
         deliver(family.services, delivery)
     body = twilio.sent_to(ANA)[0].body
@@ -70,7 +70,7 @@ def test_an_alert_holds_no_number_name_or_word_of_the_family(family: Family, twi
 
 
 @pytest.mark.parametrize("fault", ["drop_after_accept", "slow_after_accept", "garbage_after_accept"])
-def test_an_accepted_message_whose_answer_was_lost_is_not_sent_again(
+def test_accepted_message_with_lost_response_is_not_resent(
     family: Family, twilio: TwilioStandIn, fault: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(family.services.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
@@ -84,9 +84,7 @@ def test_an_accepted_message_whose_answer_was_lost_is_not_sent_again(
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "drop_before", "garbage"])
-def test_a_message_that_was_not_accepted_is_sent_in_the_end_once(
-    family: Family, twilio: TwilioStandIn, fault: str
-) -> None:
+def test_rejected_message_is_eventually_sent_once(family: Family, twilio: TwilioStandIn, fault: str) -> None:
     first, *_ = alerted(family)
     twilio.fail_next(fault, to=ANA)
     deliver(family.services, first)
@@ -96,7 +94,7 @@ def test_a_message_that_was_not_accepted_is_sent_in_the_end_once(
     assert len(twilio.sent_to(ANA)) == 1
 
 
-def test_an_unreadable_list_sends_nothing(family: Family, twilio: TwilioStandIn) -> None:
+def test_unreadable_message_list_sends_nothing(family: Family, twilio: TwilioStandIn) -> None:
     first, *_ = alerted(family)
     twilio.fail_next("drop_after_accept", to=ANA)
     deliver(family.services, first)
@@ -106,7 +104,7 @@ def test_an_unreadable_list_sends_nothing(family: Family, twilio: TwilioStandIn)
     assert len(twilio.sent_to(ANA)) == 1
 
 
-def test_a_sender_killed_before_the_call_is_made_up_for(family: Family, twilio: TwilioStandIn) -> None:
+def test_delivery_of_sender_killed_before_the_call_is_retried(family: Family, twilio: TwilioStandIn) -> None:
     first, *_ = alerted(family)
     with family.services.database.write() as db:
         db.execute(update(deliveries).where(deliveries.c.id == first).values(state="claimed", claimed_at=now()))
@@ -116,7 +114,7 @@ def test_a_sender_killed_before_the_call_is_made_up_for(family: Family, twilio: 
     assert len(twilio.sent_to(ANA)) == 1
 
 
-def test_a_sender_that_slept_over_its_claim_does_not_send(
+def test_sender_that_outlives_its_claim_does_not_send(
     family: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, *_ = alerted(family)
@@ -133,7 +131,7 @@ def test_a_sender_that_slept_over_its_claim_does_not_send(
     assert len(twilio.sent_to(ANA)) == 1
 
 
-def test_a_message_is_found_among_hundreds_that_left_after_it(family: Family, twilio: TwilioStandIn) -> None:
+def test_message_is_found_among_hundreds_of_later_ones(family: Family, twilio: TwilioStandIn) -> None:
     first, *_ = alerted(family)
     twilio.fail_next("drop_after_accept", to=ANA)
     deliver(family.services, first)
@@ -143,13 +141,13 @@ def test_a_message_is_found_among_hundreds_that_left_after_it(family: Family, tw
     assert len(twilio.sent_to(ANA)) == 151
 
 
-def test_an_error_of_the_database_names_no_parameters(family: Family) -> None:
+def test_database_error_names_no_parameters(family: Family) -> None:
     with pytest.raises(SQLAlchemyError) as raised, family.services.database.read() as db:
         db.execute(text("SELECT nothing FROM nowhere WHERE address = :address"), {"address": family.address})
     assert family.address not in str(raised.value)
 
 
-def test_a_refused_message_is_not_tried_again_and_others_are_told(family: Family, twilio: TwilioStandIn) -> None:
+def test_refused_message_is_not_retried_and_others_are_alerted(family: Family, twilio: TwilioStandIn) -> None:
     first = alerted(family)
     for phone in (ANA, JEAN, OMAR):
         twilio.number(phone, error_code=21211, at="request")
@@ -161,7 +159,7 @@ def test_a_refused_message_is_not_tried_again_and_others_are_told(family: Family
     assert len(sweep) == 4, "the safety lead too, who is on call by default"
 
 
-def test_reports_only_move_forward(family: Family) -> None:
+def test_delivery_status_only_moves_forward(family: Family) -> None:
     first, *_ = alerted(family)
     deliver(family.services, first)
     with family.services.database.read() as db:
@@ -173,7 +171,23 @@ def test_reports_only_move_forward(family: Family) -> None:
     assert states(family.services)[first] == "delivered"
 
 
-def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(family: Family, twilio: TwilioStandIn) -> None:
+@pytest.mark.parametrize(("status", "logged"), [("paused", "paused"), ("call +12175550141", "(not a word)")])
+def test_unknown_status_changes_no_delivery(
+    family: Family, status: str, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, *_ = alerted(family)
+    with family.services.database.read() as db:
+        before = db.execute(select(deliveries).where(deliveries.c.id == first)).one()
+    with family.services.database.write() as db:
+        assert not advance(db, first, status, "SM" + "a" * 32, 30003)
+    with family.services.database.read() as db:
+        assert db.execute(select(deliveries).where(deliveries.c.id == first)).one() == before
+    assert [record.getMessage() for record in caplog.records if record.levelname == "WARNING"] == [
+        f"unknown delivery status ignored: status={logged}"
+    ]
+
+
+def test_early_status_report_settles_an_unknown_outcome(family: Family, twilio: TwilioStandIn) -> None:
     first, *_ = alerted(family)
     twilio.fail_next("drop_after_accept", to=ANA)
     deliver(family.services, first)
@@ -186,7 +200,7 @@ def test_a_report_that_outruns_the_answer_settles_an_unknown_outcome(family: Fam
     assert len(twilio.sent_to(ANA)) == 1
 
 
-def test_a_report_for_another_messages_sid_changes_nothing(family: Family) -> None:
+def test_status_report_of_another_message_changes_nothing(family: Family) -> None:
     first, *_ = alerted(family)
     deliver(family.services, first)
     before = states(family.services)
@@ -211,7 +225,7 @@ def finish(family: Family) -> None:
 
 
 @time_machine.travel(NOW, tick=True)
-def test_a_follow_up_asks_once_and_understands_the_answer(family: Family, twilio: TwilioStandIn) -> None:
+def test_follow_up_asks_once_and_understands_the_answer(family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     finish(family)
     number = follow_up(family)
@@ -225,15 +239,13 @@ def test_a_follow_up_asks_once_and_understands_the_answer(family: Family, twilio
 
 
 @time_machine.travel(NOW, tick=True)
-def test_a_follow_up_waits_while_the_family_is_in_the_middle_of_something(
-    family: Family, twilio: TwilioStandIn
-) -> None:
+def test_follow_up_waits_while_a_conversation_is_active(family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     start(family.services, follow_up(family))
     assert states(family.services) == {}
 
 
-def test_a_follow_up_waits_for_the_morning(family: Family) -> None:
+def test_follow_up_waits_for_morning(family: Family) -> None:
     with time_machine.travel(NOW, tick=True):
         family.text("I want to talk to a person")
         finish(family)
@@ -246,7 +258,7 @@ def test_a_follow_up_waits_for_the_morning(family: Family) -> None:
 
 
 @time_machine.travel(NOW, tick=True)
-def test_nobody_who_stopped_is_written_to(family: Family, twilio: TwilioStandIn) -> None:
+def test_opted_out_family_gets_no_follow_up(family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     finish(family)
     number = follow_up(family)
@@ -258,7 +270,7 @@ def test_nobody_who_stopped_is_written_to(family: Family, twilio: TwilioStandIn)
 
 
 @time_machine.travel(NOW, tick=True)
-def test_outside_whatsapps_window_it_goes_by_sms(family: Family, twilio: TwilioStandIn) -> None:
+def test_sms_is_used_outside_the_whatsapp_window(family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     finish(family)
     number = follow_up(family)
@@ -273,7 +285,7 @@ TEMPLATE = "HX" + "a" * 32
 
 
 @time_machine.travel(NOW, tick=True)
-def test_outside_whatsapps_window_an_approved_template_goes_first(family: Family, twilio: TwilioStandIn) -> None:
+def test_approved_template_is_preferred_outside_the_whatsapp_window(family: Family, twilio: TwilioStandIn) -> None:
     twilio.templates[TEMPLATE] = "{{1}}: did a person help you?"
     district = family.services.library.district.model_copy(update={"templates": {"follow_up": {"en": TEMPLATE}}})
     library = replace(family.services.library, district=district)
@@ -290,7 +302,7 @@ def test_outside_whatsapps_window_an_approved_template_goes_first(family: Family
 
 
 @time_machine.travel(NOW, tick=True)
-def test_an_opt_out_that_only_twilio_knew_is_kept(family: Family, twilio: TwilioStandIn) -> None:
+def test_opt_out_known_only_to_twilio_is_recorded(family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     finish(family)
     start(family.services, follow_up(family))
@@ -300,7 +312,7 @@ def test_an_opt_out_that_only_twilio_knew_is_kept(family: Family, twilio: Twilio
     assert family.text("hello again") == ""
 
 
-def test_the_sweep_queues_what_has_no_job(family: Family, new_family: Callable[[str], Family]) -> None:
+def test_sweep_queues_deliveries_without_a_job(family: Family, new_family: Callable[[str], Family]) -> None:
     family.text("I want to talk to a person")
     family.services.redis.delete("rq:queue:urgent")  # a Redis that forgot the job
     with time_machine.travel(now() + timedelta(seconds=10)):

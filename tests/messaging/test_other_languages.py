@@ -19,7 +19,7 @@ from tests.stand_in.google import GoogleStandIn
 pytestmark = pytest.mark.long
 
 
-def test_the_table_of_names_is_what_babel_says() -> None:
+def test_language_name_table_matches_babel() -> None:
     told = {code: (get_english_name(code), get_own_name(code)) for code in other_languages.OTHER_LANGUAGE_CODES}
     assert told == other_languages.OTHER_LANGUAGE_NAMES
 
@@ -55,7 +55,7 @@ def draft_all(services: Runtime, language: str = "sw", most: int = 40) -> int:
     return most
 
 
-def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family, translating: Runtime) -> None:
+def test_english_is_used_until_draft_with_notice_is_ready(family: Family, translating: Runtime) -> None:
     family.text("hello")
     first = family.text("Kiswahili")
     assert SOON in first and "sw:" not in first
@@ -66,7 +66,7 @@ def test_english_until_it_is_ready_then_the_draft_with_its_notice(family: Family
     assert DRAFTED_NOTICE not in family.text("menu"), "once a conversation"
 
 
-def test_an_answer_by_its_drafted_label_is_understood(family: Family, translating: Runtime) -> None:
+def test_answer_by_drafted_label_is_understood(family: Family, translating: Runtime) -> None:
     family.text("LANG sw")
     draft_all(translating)
     menu = family.text("menu")
@@ -76,7 +76,7 @@ def test_an_answer_by_its_drafted_label_is_understood(family: Family, translatin
     assert by_label == family.text("1") and by_label.startswith("sw: ")
 
 
-def test_nothing_of_a_family_goes_to_the_provider(family: Family, translating: Runtime, google: GoogleStandIn) -> None:
+def test_family_data_is_never_sent_to_the_provider(family: Family, translating: Runtime, google: GoogleStandIn) -> None:
     family.text("swahili")
     family.text("my phone is 217 555 0199 and I am afraid of zebras")
     draft_all(translating)
@@ -90,7 +90,7 @@ def test_emergencies_are_answered_in_english_meanwhile(family: Family) -> None:
     assert "911" in family.text("there are ICE agents at my door right now")
 
 
-def test_a_provider_that_fails_leaves_english_and_is_tried_later(
+def test_failing_provider_leaves_english_and_is_retried_later(
     family: Family, translating: Runtime, google: GoogleStandIn
 ) -> None:
     google.mood = "busy"
@@ -106,7 +106,7 @@ def test_a_provider_that_fails_leaves_english_and_is_tried_later(
         ) and families_catalog_drafts.list_due_languages(db, "any", now() + 2 * catalog_drafts.RETRY_DELAYS[0])
 
 
-def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Runtime) -> None:
+def test_sweep_finds_a_waiting_language(family: Family, translating: Runtime) -> None:
     family.text("swahili")
     with translating.database.read() as db:
         assert families_catalog_drafts.list_due_languages(
@@ -122,21 +122,21 @@ def test_the_sweep_finds_a_language_that_waits(family: Family, translating: Runt
         )
 
 
-def test_a_family_is_found_again_in_its_language(family: Family, translating: Runtime) -> None:
+def test_family_keeps_its_language_after_redis_flush(family: Family, translating: Runtime) -> None:
     family.text("swahili")
     draft_all(translating)
     translating.redis.flushall()
     assert "sw:" in family.text("menu")
 
 
-def test_without_a_translator_an_interpreter_is_offered(services: Runtime, new_family: Callable[[str], Family]) -> None:
+def test_without_translator_an_interpreter_is_offered(services: Runtime, new_family: Callable[[str], Family]) -> None:
     assert services.translator is None
     answer = new_family("whatsapp:+12175550135").text("swahili")
     assert SOON not in answer
 
 
 @pytest.mark.long
-def test_texts_that_the_machine_cannot_do_stay_english(
+def test_texts_the_provider_cannot_translate_stay_english(
     family: Family, translating: Runtime, google: GoogleStandIn
 ) -> None:
     google.cannot = "interpreter"
@@ -149,7 +149,7 @@ def test_texts_that_the_machine_cannot_do_stay_english(
         assert families_catalog_drafts.get_ready_version(db, "sw")
 
 
-def test_office_hours_have_each_language_s_own_days() -> None:
+def test_office_hours_use_day_names_of_each_language() -> None:
     """A Korean family read Pashto days: Babel gave every language without "stand-alone" days those of the first."""
     from datetime import time
 

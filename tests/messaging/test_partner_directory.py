@@ -38,23 +38,23 @@ def call(name: str, right: bool, on: date = TODAY, phone: str | None = None) -> 
     return PartnerCheck(name, phone or LEGAL[name].phone, right, on, "ana_ruiz", NOW)
 
 
-def test_who_speaks_the_language_comes_first() -> None:
+def test_partner_speaking_the_language_comes_first() -> None:
     assert named(language="ar")[0] == "B" and named(language="es")[0] == "A"
     assert named("food") == ["C"] and named("health") == []
 
 
 @pytest.mark.parametrize("near", ["62702", "in 62702 please", "pine hill", "Pine Hill, near the park"])
-def test_a_place_that_one_serves_keeps_the_others_behind(near: str) -> None:
+def test_partner_serving_the_place_comes_before_others(near: str) -> None:
     assert set(named(near=near)) == {"A", "B"}
 
 
-def test_who_does_not_serve_a_place_is_left_out_unless_nobody_does() -> None:
+def test_partner_not_serving_the_place_is_omitted_unless_none_does() -> None:
     assert named(near="62799") == ["A"]
     only = {"a": LEGAL["a"].model_copy(update={"area": ("62703",)})}
     assert set(named(near="62799", **only)) == {"A", "B"}, "a place that nobody serves leaves nobody out"
 
 
-def test_nobody_is_always_first() -> None:
+def test_partners_take_turns_being_first() -> None:
     both = [LEGAL["a"], LEGAL["a"].model_copy(update={"name": "Z"})]
     assert {order_by_turn(both, "en", TODAY + timedelta(days=n))[0].name for n in range(2)} == {"A", "Z"}
 
@@ -62,7 +62,7 @@ def test_nobody_is_always_first() -> None:
 @given(
     st.lists(st.sampled_from(["en", "es", "ar", "zh"]), max_size=8), st.sampled_from(["en", "ar"]), st.text(max_size=30)
 )
-def test_at_most_three_and_never_a_stale_one(languages: list[str], language: str, near: str) -> None:
+def test_at_most_three_partners_and_no_expired_one(languages: list[str], language: str, near: str) -> None:
     old = TODAY - timedelta(days=PARTNER_CHECK_VALID_DAYS + 1)
     listed = [
         LEGAL["b"].model_copy(update={"languages": (one,), "checked_on": old if number % 3 else TODAY})
@@ -74,7 +74,7 @@ def test_at_most_three_and_never_a_stale_one(languages: list[str], language: str
     assert speak == sorted(speak, reverse=True)
 
 
-def test_a_call_counts_for_the_number_that_was_called() -> None:
+def test_check_applies_only_to_the_called_number() -> None:
     later = TODAY + timedelta(days=30)
     assert apply_checks(LEGAL, [call("a", True, later)])["a"].checked_on == later
     assert "a" not in apply_checks(LEGAL, [call("a", False)])
@@ -83,7 +83,7 @@ def test_a_call_counts_for_the_number_that_was_called() -> None:
     assert "a" in apply_checks(LEGAL, [call("a", False), call("a", True)]), "the last call counts"
 
 
-def test_the_owner_is_told_by_the_newer_of_both_checks(library: Library) -> None:
+def test_owner_is_reminded_by_the_newer_check(library: Library) -> None:
     partner = library.district.partners["river_rights"]
     late = partner.checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS + 1)
     found = {task.subject: task for task in list_tasks(library, late)}
@@ -102,7 +102,7 @@ def ask(phone: Phone, kind: str, place: str) -> str:
     return phone.text(place)
 
 
-def test_a_family_finds_help_near_it_and_the_place_is_kept_nowhere(services: Runtime, family: Phone) -> None:
+def test_family_finds_nearby_help_and_place_is_not_stored(services: Runtime, family: Phone) -> None:
     family.text("hello")
     found = ask(family, "1", "62702 Oak Street")
     assert "Prairie Legal Aid, 217-555-0160 (free; English" in found and "217-555-0161" in found
@@ -124,7 +124,7 @@ def _everything(services: Runtime) -> list[object]:
         return [*rows, cases.get(db, 1), *case_messages.list_for_case(db, 1)]
 
 
-def test_a_wrong_number_is_not_named_in_the_next_message(services: Runtime, new_family: Callable[[str], Phone]) -> None:
+def test_wrong_number_is_omitted_from_the_next_message(services: Runtime, new_family: Callable[[str], Phone]) -> None:
     phone = services.library.district.partners["prairie_legal"].phone
     assert "Prairie" in ask(new_family("+12175550171"), "1", "all")
     assert partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
@@ -134,14 +134,14 @@ def test_a_wrong_number_is_not_named_in_the_next_message(services: Runtime, new_
     assert not partner_directory.record_call(services, "prairie_legal", "217-555-0199", True, "ana_ruiz", now())
 
 
-def test_an_emergency_is_no_place(services: Runtime, family: Phone) -> None:
+def test_emergency_is_not_read_as_a_place(services: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("1")
     assert "911" in family.text("ICE is at my door right now")
 
 
-def test_what_a_family_suggests_waits_sealed_for_review(services: Runtime, family: Phone) -> None:
+def test_suggestion_is_stored_encrypted_for_review(services: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("6")

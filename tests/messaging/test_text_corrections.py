@@ -46,7 +46,7 @@ def menu_text(services: Runtime) -> str:
     return services.library.flows.flows["menu"].steps["open"].ask or ""  # type: ignore[return-value]
 
 
-def test_whoever_was_sent_the_wrong_words_gets_the_right_ones_once(
+def test_recipients_of_wrong_text_get_the_correction_once(
     services: Runtime, new_family: Callable[[str], Family], twilio: TwilioStandIn, menu_text: str
 ) -> None:
     with time_machine.travel(NOW, tick=False):
@@ -68,9 +68,7 @@ def test_whoever_was_sent_the_wrong_words_gets_the_right_ones_once(
         assert not text_corrections.prepare_correction(tomorrow, "es", menu_text, now()).contact_ids
 
 
-def test_at_night_it_waits_for_the_morning(
-    services: Runtime, new_family: Callable[[str], Family], menu_text: str
-) -> None:
+def test_correction_waits_for_morning(services: Runtime, new_family: Callable[[str], Family], menu_text: str) -> None:
     night = NOW + timedelta(hours=14)
     with time_machine.travel(night, tick=False):
         new_family("+12175550145").text("español")
@@ -92,19 +90,19 @@ def test_at_night_it_waits_for_the_morning(
         ("xx", "This was translated by machine. No person has checked it yet. Reply", "no corrected text in 'xx'"),
     ],
 )
-def test_what_cannot_be_corrected_says_why(services: Runtime, language: str, start: str, reason: str) -> None:
+def test_refused_correction_states_the_reason(services: Runtime, language: str, start: str, reason: str) -> None:
     with pytest.raises(text_corrections.TextCorrectionError, match=reason):
         text_corrections.prepare_correction(services, language, start, NOW)
 
 
-def test_the_command_line_shows_before_it_sends(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_previews_before_sending(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.runtime.open_runtime", lambda given: services)
     shown = CliRunner().invoke(main.main, ["correct", "es", ENGLISH])
     assert shown.exit_code == 0 and "máquina" in shown.output and "0 families" in shown.output
     assert "get this now" in CliRunner().invoke(main.main, ["correct", "es", ENGLISH, "--send"]).output
 
 
-def test_an_owner_is_told_once_that_a_fact_has_expired(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_owner_is_reminded_once_of_an_expired_fact(services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NOW, tick=False):
         overdue_reminders.remind_owners(services)
         deliver_all(services, now())
@@ -121,7 +119,7 @@ def test_an_owner_is_told_once_that_a_fact_has_expired(services: Runtime, twilio
     assert set(people) <= staff
 
 
-def test_an_owner_is_not_woken_for_it(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_owner_is_not_reminded_at_night(services: Runtime, twilio: TwilioStandIn) -> None:
     saturday_night = NOW + timedelta(days=18, hours=13)
     with time_machine.travel(saturday_night, tick=False):
         overdue_reminders.remind_owners(services)

@@ -43,7 +43,7 @@ def names(figures: SystemSnapshot) -> list[str]:
     return [one.name for one in alert_rules.find_alarms(figures)]
 
 
-def test_a_line_that_is_well_has_no_alarm() -> None:
+def test_healthy_service_has_no_alarm() -> None:
     assert names(WELL) == []
 
 
@@ -78,14 +78,14 @@ def test_a_line_that_is_well_has_no_alarm() -> None:
         ({"free_disk_ratio": 0.09}, "disk_full"),
     ],
 )
-def test_each_rule(change: dict[str, object], name: str) -> None:
+def test_each_rule_raises_its_alarm(change: dict[str, object], name: str) -> None:
     ((place, value),) = change.items()
     room, _, field = place.partition(".")
     changed = replace(getattr(WELL, room), **{field: value}) if field else value
     assert names(replace(WELL, **{room: changed})) == [name]
 
 
-def test_just_within_the_limits_nothing_is_an_alarm() -> None:
+def test_values_within_limits_raise_no_alarm() -> None:
     assert WELL.redis and WELL.database
     oldest = {"urgent": AT - timedelta(seconds=119), "bulk": AT - timedelta(minutes=59)}
     claimed = {("escalate_now", True): (9, AT - timedelta(days=3)), ("follow_up", False): (9, AT - timedelta(days=3))}
@@ -98,7 +98,7 @@ def test_just_within_the_limits_nothing_is_an_alarm() -> None:
     assert names(replace(WELL, redis=redis, database=database)) == []
 
 
-def test_every_alarm_is_explained_wherever_somebody_may_look() -> None:
+def test_every_alarm_is_documented_everywhere() -> None:
     runbook = (ROOT / "docs" / "runbook.md").read_text()
     every = set(alert_rules.ALARM_NAMES)
     assert set(ALARM_TEXTS) == every
@@ -116,7 +116,7 @@ def alive(services: Runtime) -> Iterator[Runtime]:
     yield services
 
 
-def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
+def test_technical_contact_is_alerted_once_and_once_when_resolved(
     alive: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     figures = {"now": replace(WELL, redis=replace(WELL.redis, worker_heartbeats=()))}  # type: ignore[type-var]
@@ -142,14 +142,14 @@ def test_the_technical_contact_is_told_once_and_once_when_it_is_over(
     figures["now"] = replace(figures["now"], redis=replace(well, worker_heartbeats=(NOW + timedelta(days=1),)))
     assert minute(11) == [first], "it may come again"
     told = minute(16)
-    assert len(told) == 2 and 'this is over: "no worker runs' in told[1]
+    assert len(told) == 2 and 'this alarm is over: "no worker runs' in told[1]
     assert minute(30) == told
     figures["now"] = replace(figures["now"], redis=replace(well, worker_heartbeats=()))
     minute(31)
     assert len(minute(34)) == 3, "another time is another alarm"
 
 
-def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
+def test_alarm_resolved_before_any_alert_sends_nothing(
     alive: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for minute, disk in ((0, 0.01), (1, 0.5), (8, 0.5), (9, 0.01)):
@@ -162,19 +162,19 @@ def test_what_is_over_before_anybody_was_told_is_not_told_at_all(
     assert twilio.sent_to(THEO) == []
 
 
-def test_a_database_that_is_away_is_told_all_the_same(services: Runtime, twilio: TwilioStandIn, tmp_path: Path) -> None:
+def test_unreachable_database_still_alerts(services: Runtime, twilio: TwilioStandIn, tmp_path: Path) -> None:
     away = replace(services, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault))
     for _ in range(2):
         notifier.check_alarms(away)
     assert twilio.sent_to(THEO) == []
     for _ in range(5):
         notifier.check_alarms(away)
-    assert ["the database does not answer" in one.body for one in twilio.sent_to(THEO)] == [True]
+    assert ["the database doesn't answer" in one.body for one in twilio.sent_to(THEO)] == [True]
     notifier.check_alarms(services)
-    assert [one.body for one in twilio.sent_to(THEO) if "this is over" in one.body]
+    assert [one.body for one in twilio.sent_to(THEO) if "this alarm is over" in one.body]
 
 
-def test_without_database_and_redis_nothing_breaks(services: Runtime, tmp_path: Path) -> None:
+def test_missing_database_and_redis_break_nothing(services: Runtime, tmp_path: Path) -> None:
     away = replace(
         services,
         database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault),
@@ -183,16 +183,16 @@ def test_without_database_and_redis_nothing_breaks(services: Runtime, tmp_path: 
     assert {one.name for one in notifier.check_alarms(away)} >= {"database_away", "redis_away"}
 
 
-def test_who_is_told_where_nobody_is_named(services: Runtime, library: Library) -> None:
+def test_fallback_contact_is_alerted_when_none_is_named(services: Runtime, library: Library) -> None:
     nobody = replace(library, district=library.district.model_copy(update={"technical": None}))
     assert notifier.list_technical_contacts(replace(services, library=nobody)) == ("ana_ruiz",)
     assert notifier.list_technical_contacts(services) == ("theo_lang",)
 
 
-def test_the_page_says_what_is_wrong_and_what_to_do(services: Runtime, client: FlaskClient) -> None:
+def test_page_shows_problems_and_remedies(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "theo", issue_password(services, "theo"))
     client.application.extensions.pop("puente_figures", None)
     page = client.get("/console/well").text
-    assert "No worker runs" in page and "Start the worker process again." in page
+    assert "No worker is running" in page and "Start the worker process again." in page
     assert "Theo Lang gets a text when something is wrong" in page
     assert "runbook.md#worker_missing" in page

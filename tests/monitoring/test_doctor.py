@@ -23,32 +23,32 @@ def wrong(services: Runtime, *absent: str) -> dict[str, Finding]:
     return found
 
 
-def test_a_sound_one_is_well(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_healthy_installation_passes(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     with time_machine.travel(datetime.fromtimestamp(int(services.redis.time()[0]), UTC)):
         assert set(wrong(services)) <= {"facts"}  # the true day may be past a fact's review
 
 
-def test_what_is_missing_is_named_with_its_remedy(services: Runtime) -> None:
+def test_missing_part_is_named_with_its_remedy(services: Runtime) -> None:
     found = wrong(services, "database", "redis", "worker", "scheduler")
     assert list(found)[:4] == ["database", "redis", "worker", "scheduler"]
     assert "worker.py" in found["worker"].remedy
 
 
-def test_migrations_that_were_not_run(services: Runtime) -> None:
+def test_pending_migrations_are_reported(services: Runtime) -> None:
     with services.database.write() as db:
         db.execute(text("UPDATE alembic_version SET version_num = '0011'"))
     assert "alembic upgrade head" in wrong(services)["migrations"].remedy
 
 
-def test_a_database_that_is_newer_than_the_program(services: Runtime) -> None:
+def test_database_newer_than_the_program_is_reported(services: Runtime) -> None:
     with services.database.write() as db:
         db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     assert "newer than this program" in wrong(services)["migrations"].remedy
 
 
 @pytest.mark.sqlite
-def test_a_database_that_can_only_be_read(services: Runtime) -> None:
+def test_read_only_database_is_reported(services: Runtime) -> None:
     url = services.settings.database_url.replace("sqlite:///", "sqlite:///file:") + "?mode=ro&uri=true"
     replica = replace(services, database=Database(url, services.database.vault))
     found = wrong(replica)
@@ -63,7 +63,7 @@ def test_a_database_that_can_only_be_read(services: Runtime) -> None:
         ("min-replicas-to-write", "1", "ResponseError"),
     ],
 )
-def test_a_redis_that_does_not_take_or_keep(name: str, value: str, told: str, services: Runtime) -> None:
+def test_redis_that_rejects_or_evicts_data_is_reported(name: str, value: str, told: str, services: Runtime) -> None:
     before = services.redis.config_get(name)[name]
     services.redis.config_set(name, value)
     try:
@@ -72,7 +72,7 @@ def test_a_redis_that_does_not_take_or_keep(name: str, value: str, told: str, se
         services.redis.config_set(name, before)
 
 
-def test_a_redis_that_forgets_is_well_and_says_what_to_do(services: Runtime) -> None:
+def test_redis_without_persistence_passes_with_advice(services: Runtime) -> None:
     services.redis.config_set("appendonly", "no")
     try:
         advice = {one.part: one.remedy for one in examine(services, [])}["redis, writing"]
@@ -81,49 +81,49 @@ def test_a_redis_that_forgets_is_well_and_says_what_to_do(services: Runtime) -> 
     assert "appendonly" in advice
 
 
-def test_another_data_key(services: Runtime, family: Family) -> None:
+def test_wrong_data_key_is_reported(services: Runtime, family: Family) -> None:
     family.text("hello")
     family.text("1")
     other = Database(services.settings.database_url, Vault(["another key that is long enough, but not the one"]))
-    assert "put back the key" in wrong(replace(services, database=other))["DATA_KEY"].remedy
+    assert "Restore the key" in wrong(replace(services, database=other))["DATA_KEY"].remedy
 
 
-def test_a_proxy_that_is_not_known(services: Runtime) -> None:
+def test_unconfigured_proxy_is_reported(services: Runtime) -> None:
     for proxies, environment, well in ((0, "production", False), (1, "production", True), (0, "development", True)):
         settings = services.settings.model_copy(update={"environment": environment, "trusted_proxies": proxies})
         assert ("TRUSTED_PROXIES" not in wrong(replace(services, settings=settings))) is well
 
 
-def test_a_clock_that_is_wrong(services: Runtime) -> None:
+def test_wrong_clock_is_reported(services: Runtime) -> None:
     with time_machine.travel(now() + timedelta(days=900)):
         assert "NTP" in wrong(services)["clock"].remedy
 
 
-def test_jobs_that_nobody_does(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_jobs_without_worker_are_reported(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(checks.MAX_QUEUE_LENGTHS, "urgent", 0)
     services.redis.rpush("rq:queue:urgent", "a job")
     assert "urgent: 1 wait" in wrong(services)["queues"].observation
 
 
-def test_an_address_that_twilio_cannot_call(services: Runtime) -> None:
+def test_address_unreachable_for_twilio_is_reported(services: Runtime) -> None:
     for url in ("http://puente.test", "https://localhost"):
         given = services.settings.model_copy(update={"public_url": url})
         fresh = replace(services, settings=given)
         assert "PUBLIC_URL" in wrong(fresh)["PUBLIC_URL"].remedy
 
 
-def test_a_short_code_calls_nobody_and_a_wrong_token_is_told(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_short_code_without_calls_and_wrong_token_are_reported(services: Runtime, twilio: TwilioStandIn) -> None:
     given = services.settings.model_copy(update={"twilio_sms_from": "55501"})
     assert "cannot call" in wrong(replace(services, settings=given))["sender"].remedy
     given = services.settings.model_copy(update={"twilio_auth_token": "not the token"})
     assert "TWILIO_AUTH_TOKEN" in wrong(replace(services, settings=given))["Twilio"].remedy
 
 
-def test_a_disk_that_is_nearly_full(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nearly_full_disk_is_reported(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MIN_FREE_DISK_BYTES", 2**80)
-    assert "Make room" in wrong(services)["disk"].remedy
+    assert "Free space" in wrong(services)["disk"].remedy
 
 
-def test_facts_past_review(services: Runtime) -> None:
+def test_facts_past_review_are_reported(services: Runtime) -> None:
     with time_machine.travel(now() + timedelta(days=900)):
         assert "past review" in wrong(services)["facts"].observation

@@ -33,13 +33,13 @@ def wrong(services: Runtime, **changed: str) -> dict[str, Finding]:
     return {part: one for part, one in seen(services, **changed).items() if not one.is_well}
 
 
-def test_a_number_that_leads_here_is_well(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_number_pointing_here_passes(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     found = seen(services)
     assert all(one.is_well for one in found.values())
     assert list(found) == ["Twilio", "number, texts", "number, calls", "WhatsApp sender"]
     assert not found["number, texts"].remedy
-    assert "cannot be read from here" in found["WhatsApp sender"].remedy, "what was not looked at is not called well"
+    assert "cannot read this webhook" in found["WhatsApp sender"].remedy, "what was not looked at is not called well"
 
 
 @pytest.mark.parametrize(
@@ -58,10 +58,10 @@ def test_a_number_that_leads_here_is_well(services: Runtime, twilio: TwilioStand
         ({"voice_method": "GET"}, "number, calls", "come by GET"),
         ({"trunk_sid": "TK" + "1" * 32}, "number, calls", "a trunk answers"),
         ({"voice_application_sid": "AP" + "1" * 32}, "number, calls", "an application answers"),
-        ({"status_callback": "https://log.test/calls"}, "number, status", "told to https://log.test/calls"),
+        ({"status_callback": "https://log.test/calls"}, "number, status", "sent to https://log.test/calls"),
     ],
 )
-def test_what_leads_elsewhere_is_named(
+def test_number_pointing_elsewhere_is_reported(
     given: dict[str, object], part: str, told: str, services: Runtime, twilio: TwilioStandIn
 ) -> None:
     set_up(twilio, **given)
@@ -70,24 +70,24 @@ def test_what_leads_elsewhere_is_named(
     assert "key=1" not in found[part].observation
 
 
-def test_without_a_fallback_it_is_well_and_says_what_lacks(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_missing_fallback_passes_with_advice(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, sms_fallback_url="")
     assert "No fallback address" in seen(services)["number, texts"].remedy and not wrong(services)
 
 
-def test_a_number_that_is_not_ours_or_only_looks_like_it(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_unowned_or_similar_number_is_reported(services: Runtime, twilio: TwilioStandIn) -> None:
     assert "not a number of this account" in wrong(services)["number"].observation
     twilio.holdings.own(f"{NUMBER}0", sms_url=TEXTS)
     assert "not a number of this account" in wrong(services)["number"].observation
 
 
-def test_who_does_not_take_calls_needs_no_address_for_them(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_district_without_calls_needs_no_call_address(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, voice_url="")
     silent = services.library.district.model_copy(update={"channels": ("whatsapp", "sms")})
     assert not wrong(replace(services, library=replace(services.library, district=silent)))
 
 
-def test_a_messaging_service_comes_before_the_number(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_messaging_service_overrides_the_number(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio, sms_url="")
     twilio.holdings.serve(SERVICE, inbound_request_url=TEXTS)
     assert not wrong(services, twilio_messaging_service_sid=SERVICE)
@@ -98,23 +98,23 @@ def test_a_messaging_service_comes_before_the_number(services: Runtime, twilio: 
     assert not wrong(services, twilio_messaging_service_sid=SERVICE)
 
 
-def test_an_account_that_cannot_be_used(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_unusable_account_is_reported(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     assert "TWILIO_AUTH_TOKEN" in wrong(services, twilio_auth_token="not the token")["Twilio"].remedy
     assert "TWILIO_ACCOUNT_SID" in wrong(services, twilio_account_sid="AC" + "9" * 32)["Twilio"].remedy
     for status in ("suspended", "closed"):
         twilio.holdings.status = status
         found = seen(services)
-        assert list(found) == ["Twilio"] and "money" in found["Twilio"].remedy, status
+        assert list(found) == ["Twilio"] and "contact Twilio" in found["Twilio"].remedy, status
 
 
-def test_a_trial_account_reaches_nobody(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_trial_account_is_reported(services: Runtime, twilio: TwilioStandIn) -> None:
     set_up(twilio)
     twilio.holdings.type = "Trial"
-    assert "upgrade" in wrong(services)["Twilio"].remedy
+    assert "Upgrade" in wrong(services)["Twilio"].remedy
 
 
-def test_twilio_out_of_reach_is_told_and_ends_nothing(services: Runtime) -> None:
+def test_unreachable_twilio_is_reported_without_failing(services: Runtime) -> None:
     nowhere = services.settings.model_copy(update={"twilio_api_base": f"http://127.0.0.1:{free_port()}"})
     found = wrong(replace(services, settings=nowhere))["Twilio"]
     assert "does not answer" in found.observation and "firewall" in found.remedy and "TOKEN" not in found.remedy

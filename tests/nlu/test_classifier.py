@@ -31,7 +31,7 @@ TOPICS = [
 
 
 @pytest.mark.parametrize(("text", "intent"), TOPICS)
-def test_topics(text: str, intent: str, context: NluContext) -> None:
+def test_message_is_classified_by_topic(text: str, intent: str, context: NluContext) -> None:
     found = classify_message(NormalizedText(text), context)
     assert found.intent == intent
     assert found.severity == ("info" if text.startswith("ignore") else SEVERITY_BY_INTENT[intent])
@@ -39,14 +39,14 @@ def test_topics(text: str, intent: str, context: NluContext) -> None:
 
 
 @pytest.mark.parametrize("text", ["best tacos in town", "quien gano el partido", "asdf qwer", "", "😀", "12345"])
-def test_what_is_no_topic_of_a_school_pages_nobody(text: str, context: NluContext) -> None:
+def test_unrelated_message_alerts_no_one(text: str, context: NluContext) -> None:
     found = classify_message(NormalizedText(text), context)
     assert found.intent in (None, "out_of_scope", "short_reply")
     assert (found.severity, found.secondary_intents) == ("info", ())
 
 
 @pytest.mark.long
-def test_every_phrase_is_understood_as_its_topic(lessons: TrainingData, context: NluContext) -> None:
+def test_every_training_phrase_gets_its_topic(lessons: TrainingData, context: NluContext) -> None:
     exact = lessons.map_phrases_to_intents()
     wrong = [
         (lesson, found)
@@ -63,14 +63,14 @@ def test_every_phrase_is_understood_as_its_topic(lessons: TrainingData, context:
 
 
 @pytest.mark.long
-def test_no_near_miss_that_was_taught_pages_anybody(lessons: TrainingData, context: NluContext) -> None:
+def test_no_trained_near_miss_alerts_anyone(lessons: TrainingData, context: NluContext) -> None:
     harmless = [lesson for lesson in lessons.phrases if lesson.intent not in EMERGENCY_INTENTS]
     assert [
         one for one in harmless if classify_message(NormalizedText(one.text), context).severity == "escalate_now"
     ] == []
 
 
-def test_what_was_taught_is_what_the_files_say() -> None:
+def test_model_matches_its_training_files() -> None:
     from bot.nlu.model import MODEL_FILENAME, load_model
 
     assert load_model(FLOWS / MODEL_FILENAME).fingerprint == compute_fingerprint(FLOWS), (
@@ -78,7 +78,7 @@ def test_what_was_taught_is_what_the_files_say() -> None:
     )
 
 
-def test_every_language_that_was_taught_has_every_topic(lessons: TrainingData) -> None:
+def test_every_trained_language_has_every_topic(lessons: TrainingData) -> None:
     for lang in {lesson.lang for lesson in lessons.phrases}:
         assert {lesson.intent for lesson in lessons.phrases if lesson.lang == lang} == set(SEVERITY_BY_INTENT), lang
 
@@ -111,7 +111,7 @@ WORDS = [
 @example("\ud800 \udfff")
 @example("a" * 5000)
 @example("ICE " * 400)
-def test_never_raises_and_is_a_pure_function(context: NluContext, text: str) -> None:
+def test_classification_never_raises_and_is_deterministic(context: NluContext, text: str) -> None:
     once = classify_message(NormalizedText(text), context)
     assert once == classify_message(NormalizedText(text), context)
     assert 0.0 <= once.confidence <= 1.0
@@ -133,5 +133,5 @@ def test_never_raises_and_is_a_pure_function(context: NluContext, text: str) -> 
         ("  a\n\tb  ", "a b"),
     ],
 )
-def test_normalise(typed: str, plain: str) -> None:
+def test_text_is_normalized(typed: str, plain: str) -> None:
     assert normalize_text(typed) == plain

@@ -64,23 +64,23 @@ NOT += [
 
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SAID.items() for text in texts])
-def test_commands(kind: str, text: str, phrasebook: Phrasebook) -> None:
+def test_command_words_are_recognized(kind: str, text: str, phrasebook: Phrasebook) -> None:
     command = match_command(NormalizedText(text), phrasebook)
     assert command is not None
     assert (command.kind, command.lang) == (kind, None)
 
 
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in NAMED.items() for text in texts])
-def test_names_of_languages(lang: str, text: str, phrasebook: Phrasebook) -> None:
+def test_language_names_are_recognized(lang: str, text: str, phrasebook: Phrasebook) -> None:
     assert match_command(NormalizedText(text), phrasebook) == Command("language", lang)
 
 
 @pytest.mark.parametrize("text", NOT)
-def test_answers_and_sentences_are_no_commands(text: str, phrasebook: Phrasebook) -> None:
+def test_answers_and_sentences_are_not_commands(text: str, phrasebook: Phrasebook) -> None:
     assert match_command(NormalizedText(text), phrasebook) is None
 
 
-def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
+def test_each_word_has_one_command_kind(files: dict[str, SignalFile], phrasebook: Phrasebook) -> None:
     meanings: dict[str, set[str]] = {}
     for lang, file in files.items():
         for kind, words in file.commands.items():
@@ -91,13 +91,13 @@ def test_a_word_means_one_kind_only(files: dict[str, SignalFile], phrasebook: Ph
     assert {word: kinds for word, kinds in meanings.items() if len(kinds) > 1} == {}
 
 
-def test_a_clash_is_refused() -> None:
+def test_conflicting_words_are_refused() -> None:
     one = SignalFile.model_validate({"commands": {"stop": ["fin"]}})
     other = SignalFile.model_validate({"commands": {"menu": ["FIN"]}})
     with pytest.raises(ValueError, match="FIN"):
         Phrasebook.build({"es": one, "ht": other}, load_model(FLOWS / MODEL_FILENAME))
 
 
-def test_answers_are_not_commands_in_any_file(lessons: TrainingData, phrasebook: Phrasebook) -> None:
+def test_trained_answers_are_not_commands(lessons: TrainingData, phrasebook: Phrasebook) -> None:
     answers = {lesson.text for lesson in lessons.phrases if lesson.intent == "short_reply"}
     assert {word for word in answers if match_command(NormalizedText(word), phrasebook)} == set()

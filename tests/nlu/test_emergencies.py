@@ -184,31 +184,31 @@ HARMLESS = [
 
 
 @pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts])
-def test_found_whatever_the_language(intent: str, text: str, context: NluContext) -> None:
+def test_emergency_is_found_in_any_language(intent: str, text: str, context: NluContext) -> None:
     found = classify_message(NormalizedText(text), context)
     assert intent in (found.intent, *found.secondary_intents)
 
 
 @pytest.mark.parametrize("text", HARMLESS)
-def test_what_only_sounds_like_one_is_none(text: str, context: NluContext) -> None:
+def test_lookalike_is_not_an_emergency(text: str, context: NluContext) -> None:
     assert classify_message(NormalizedText(text), context).severity != "escalate_now"
 
 
-def test_a_wrong_stored_language_hides_nothing(context: NluContext) -> None:
+def test_wrong_stored_language_hides_no_emergency(context: NluContext) -> None:
     wrong = NluContext(context.phrasebook, ("en", "zh"), "zh")
     assert classify_message(NormalizedText("la migra esta en mi puerta"), wrong).severity == "escalate_now"
 
 
-def test_the_answer_is_in_the_language_that_told(context: NluContext) -> None:
+def test_answer_uses_the_language_of_the_emergency(context: NluContext) -> None:
     assert classify_message(NormalizedText("el hijra 3nd el bab"), context).lang == "ar"
 
 
-def test_a_saying_beside_an_emergency_does_not_hide_it(phrasebook: Phrasebook) -> None:
+def test_idiom_next_to_an_emergency_does_not_hide_it(phrasebook: Phrasebook) -> None:
     assert find_emergencies("we were eating ice cream and now ICE is at our door", phrasebook)
     assert find_emergencies("my phone is dying, my son wants to die", phrasebook)[0][0] == "self_harm_now"
 
 
-def test_several_are_ordered_and_the_others_kept(context: NluContext) -> None:
+def test_several_emergencies_are_ordered_and_all_kept(context: NluContext) -> None:
     found = classify_message(NormalizedText("ICE is at the door and my kids are home alone"), context)
     assert (found.intent, found.secondary_intents) == ("child_alone_now", ("enforcement_now",))
     assert classify_message(NormalizedText("my husband beats me i want to die"), context).intent == "self_harm_now"
@@ -218,7 +218,7 @@ def test_several_are_ordered_and_the_others_kept(context: NluContext) -> None:
     )
 
 
-def test_a_language_with_patterns_has_them_for_all_five(files: dict[str, SignalFile]) -> None:
+def test_language_with_patterns_covers_all_five_emergencies(files: dict[str, SignalFile]) -> None:
     for lang, file in files.items():
         assert set(file.emergencies) in (set(), set(EMERGENCY_INTENTS)), lang
     assert {SEVERITY_BY_INTENT[intent] for intent in EMERGENCY_INTENTS} == {"escalate_now"}

@@ -22,32 +22,32 @@ def told(text: str, phrases: Phrasebook) -> bool:
     return bool(find_emergencies(text, phrases))
 
 
-def test_one_of_each_group_in_any_order() -> None:
+def test_all_groups_must_match_in_any_order() -> None:
     phrases = book("fire|smoke + school|house")
     assert told("smoke in the house", phrases)
     assert told("the SCHOOL is on... Fire!!", phrases)
     assert not told("a fire", phrases)
 
 
-def test_an_alternative_matches_at_the_start_of_a_word_only() -> None:
+def test_alternative_matches_only_at_word_start() -> None:
     phrases = book("knife")
     assert told("knifes", phrases)
     assert not told("penknife", phrases)
 
 
-def test_whole_words_and_starred_short_ones() -> None:
+def test_whole_word_and_starred_patterns_match() -> None:
     assert not told("icy nice ices", book("=ice"))
     assert not told("mantra", book("man"))
     assert told("hija", book("hij*"))
     assert not told("weapons", book("=weapon"))
 
 
-def test_a_language_without_endings_matches_whole_words() -> None:
+def test_language_without_suffixes_matches_whole_words() -> None:
     assert not told("danh con", book("đánh co", whole_words=True))
     assert told("danh con", book("đánh co*", whole_words=True))
 
 
-def test_vetoes_of_a_line_of_a_topic_and_always() -> None:
+def test_vetoes_apply_per_line_per_topic_and_always() -> None:
     phrases = book("not if movie", "gun - water", "always shooter")
     assert told("gun", phrases)
     assert not told("water gun", phrases)
@@ -55,14 +55,14 @@ def test_vetoes_of_a_line_of_a_topic_and_always() -> None:
     assert told("a shooter after the movie", phrases)
 
 
-def test_a_topics_veto_holds_in_every_language() -> None:
+def test_topic_veto_applies_in_every_language() -> None:
     danger = {"danger_now": ["=bomba"]}
     one = SignalFile.model_validate({"emergencies": danger})
     other = SignalFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
     assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, load_model(FLOWS / MODEL_FILENAME)))
 
 
-def test_what_is_ignored_hides_only_itself() -> None:
+def test_ignored_phrase_hides_only_itself() -> None:
     phrases = book("gun + here", ignore=["glue gun"])
     assert not told("the glue gun is here", phrases)
     assert told("glue gun here, and a gun", phrases)
@@ -74,12 +74,12 @@ def test_lists_are_shared_and_unknown_ones_refused() -> None:
         book("<gunz>", lists={"guns": "gun"})
 
 
-def test_an_empty_alternative_is_refused() -> None:
+def test_empty_alternative_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
         book("gun||rifle")
 
 
-def test_chinese_matches_inside_and_arabic_behind_its_small_words() -> None:
+def test_chinese_matches_inside_and_arabic_after_prefixes() -> None:
     assert told("有人带枪了", book("枪"))
     assert told("والسكين معه", book("سكين"))
 
@@ -94,7 +94,7 @@ SHORT_TEXTS = st.text("ab 枪وال", min_size=1, max_size=6).filter(normalize_t
 
 
 @given(st.lists(SHORT_TEXTS, min_size=1, max_size=8), st.text("ab 枪وال", max_size=20))
-def test_the_search_finds_what_a_plain_one_finds(alternatives: list[str], message: str) -> None:
+def test_trie_search_matches_a_naive_search(alternatives: list[str], message: str) -> None:
     needles = {build_needle(alternative) for alternative in alternatives}
     patterns = [EmergencyPattern("danger_now", "en", ((needle,),), ()) for needle in needles]
     text = normalize_text(message)
@@ -117,13 +117,13 @@ def test_unknown_keys_are_refused(wrong: dict[str, object]) -> None:
         SignalFile.model_validate(wrong)
 
 
-def test_a_phrase_cannot_teach_two_topics() -> None:
+def test_phrase_with_two_topics_is_refused() -> None:
     twice = (LabeledPhrase("ok", "en", "short_reply"), LabeledPhrase("OK!", "en", "opt_out"))
     with pytest.raises(ValueError, match="OK!"):
         TrainingData(twice, {}).map_phrases_to_intents()
 
 
-def test_a_phrase_of_two_languages_with_two_meanings_is_left_to_the_model() -> None:
+def test_phrase_with_different_meanings_by_language_is_left_to_model() -> None:
     assert (
         TrainingData(
             (LabeledPhrase("si", "es", "short_reply"), LabeledPhrase("si", "fr", "out_of_scope")), {}

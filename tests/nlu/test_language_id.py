@@ -33,33 +33,33 @@ def detect(
 
 
 @pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in FIRST.items() for text in texts])
-def test_first_messages(lang: str, text: str, phrasebook: Phrasebook) -> None:
+def test_first_message_language_is_detected(lang: str, text: str, phrasebook: Phrasebook) -> None:
     assert detect(text, phrasebook)[0] == lang
 
 
 @pytest.mark.parametrize("text", ["", " ", "12", "555-0100", "😀👍", "?!", "שלום"])
-def test_no_letters_or_a_foreign_script_say_nothing(text: str, phrasebook: Phrasebook) -> None:
+def test_no_letters_or_unknown_script_detects_nothing(text: str, phrasebook: Phrasebook) -> None:
     assert detect(text, phrasebook) == (None, 0.0)
 
 
-def test_a_lone_name_is_not_sure_and_the_stored_language_wins(phrasebook: Phrasebook) -> None:
+def test_lone_name_is_uncertain_and_stored_language_wins(phrasebook: Phrasebook) -> None:
     assert detect("Lincoln", phrasebook)[1] < LANGUAGE_CONFIDENCE_THRESHOLD
     assert detect("ok", phrasebook, stored="vi")[0] == "vi"
 
 
-def test_a_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
+def test_stored_language_does_not_hide_a_clear_one(phrasebook: Phrasebook) -> None:
     lang, sure = detect("necesito hablar con la maestra de mi hija", phrasebook, stored="en")
     assert lang == "es"
     assert sure > LANGUAGE_CONFIDENCE_THRESHOLD
 
 
-def test_only_the_languages_asked_for_are_answers(phrasebook: Phrasebook) -> None:
+def test_only_requested_languages_are_returned(phrasebook: Phrasebook) -> None:
     assert detect("mi hija esta enferma", phrasebook, ("en", "vi"))[0] in {"en", "vi"}
     assert detect("дитина захворіла", phrasebook, ("en", "vi")) == (None, 0.0)
     assert detect("hello there", phrasebook, ("en",))[0] == "en"
     assert detect("hello", phrasebook, ()) == (None, 0.0)
 
 
-def test_languages_that_the_model_does_not_know_do_no_harm(phrasebook: Phrasebook) -> None:
+def test_languages_unknown_to_the_model_are_harmless(phrasebook: Phrasebook) -> None:
     preload_language_model(("en", "es", "quc"))
     assert detect("donde esta la escuela de mi hija", phrasebook, ("en", "es", "quc"))[0] == "es"

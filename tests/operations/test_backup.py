@@ -58,7 +58,7 @@ def carry(services: Runtime) -> None:
         deliver(services, delivery)
 
 
-def test_a_backup_taken_while_families_write_brings_the_line_back(
+def test_backup_taken_under_load_restores_the_service(
     services: Runtime, new_family: Callable[[str], Family], twilio: TwilioStandIn, tmp_path: Path
 ) -> None:
     parent, stopped = new_family("whatsapp:+12175550177"), new_family("+12175550188")

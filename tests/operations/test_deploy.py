@@ -25,27 +25,27 @@ def plain(command: str) -> str:
 
 
 @pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
-def test_compose_and_systemd_run_what_the_procfile_runs(part: str) -> None:
+def test_compose_and_systemd_run_the_procfile_commands(part: str) -> None:
     unit = (ROOT / f"deploy/systemd/{UNITS[part]}.service").read_text()
     (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
     assert plain(COMPOSE[part]["command"]) == plain(started) == plain(PROCFILE[part])
     assert "ENVIRONMENT=production" in unit and COMPOSE[part]["environment"]["ENVIRONMENT"] == "production"
 
 
-def test_redis_keeps_what_is_queued() -> None:
+def test_redis_persists_its_queue() -> None:
     assert {"--appendonly yes", "--maxmemory-policy noeviction"} <= set(
         re.findall(r"--\S+ \S+", COMPOSE["valkey"]["command"])
     )
 
 
-def test_what_is_waited_for_is_really_there() -> None:
+def test_health_checks_wait_for_real_readiness() -> None:
     """While PostgreSQL's image makes the cluster, a server answers on the socket alone; Valkey answers LOADING."""
     assert "-h 127.0.0.1" in COMPOSE["postgres"]["healthcheck"]["test"][1]
     assert "PONG" in COMPOSE["valkey"]["healthcheck"]["test"][1]
     assert COMPOSE["web"]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}
 
 
-def test_migrations_without_a_database_say_what_to_do() -> None:
+def test_migration_without_database_explains_what_to_do() -> None:
     environment = {"PATH": os.environ["PATH"], "DATABASE_URL": "postgresql://puente:secret@127.0.0.1:9/puente"}
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)
@@ -54,5 +54,5 @@ def test_migrations_without_a_database_say_what_to_do() -> None:
     assert "Traceback" not in told and "secret" not in told
 
 
-def test_no_log_fills_the_disk() -> None:
+def test_log_size_is_limited() -> None:
     assert all(service["logging"]["options"]["max-size"] for service in COMPOSE.values())

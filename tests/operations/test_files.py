@@ -74,7 +74,7 @@ def expressions() -> list[str]:
 
 
 @pytest.mark.parametrize("expression", expressions())
-def test_every_expression_is_about_metrics_and_labels_that_exist(expression: str) -> None:
+def test_every_expression_uses_existing_metrics_and_labels(expression: str) -> None:
     there = samples()
     assert METRIC.findall(expression)
     for name, chosen in re.findall(r"(puente_\w+)(?:\{([^}]*)\})?", expression):
@@ -87,13 +87,13 @@ def test_every_expression_is_about_metrics_and_labels_that_exist(expression: str
     assert expression.count("(") == expression.count(")") and expression.count("{") == expression.count("}")
 
 
-def test_every_metric_stands_on_the_dashboard_or_is_part_of_one_that_does() -> None:
+def test_every_metric_is_on_the_dashboard() -> None:
     shown = {re.sub(r"_(bucket|count|sum)$", "", name) for text in expressions() for name in METRIC.findall(text)}
     there = {re.sub(r"_(bucket|count|sum|created)$", "", name) for name in samples()}
     assert {name for name in there if not name.endswith("_in") and not name.endswith("_errors")} <= shown
 
 
-def test_labels_take_few_values_and_none_of_a_family() -> None:
+def test_labels_have_few_values_and_no_family_data() -> None:
     few = {
         "alarm",
         "part",
@@ -114,7 +114,7 @@ def test_labels_take_few_values_and_none_of_a_family() -> None:
     assert {label for rows in samples().values() for labels in rows for label in labels} <= few
 
 
-def test_the_rules_are_those_of_the_program_with_the_same_limits() -> None:
+def test_prometheus_rules_match_program_limits() -> None:
     of_name = {str(rule["alert"]): str(rule["expr"]) for rule in alert_rules()}
     assert set(monitoring_alert_rules.ALARM_NAMES) <= set(of_name)
     for queue, seconds in monitoring_alert_rules.MAX_QUEUE_WAIT_SECONDS.items():
@@ -133,14 +133,14 @@ def test_the_rules_are_those_of_the_program_with_the_same_limits() -> None:
     assert f">= {monitoring_alert_rules.MIN_REFUSED_SENDS} " in of_name["twilio_failing"]
 
 
-def test_every_rule_leads_to_a_heading_of_the_runbook() -> None:
+def test_every_rule_links_to_a_runbook_heading() -> None:
     headings = set(re.findall(r"^### (.+)$", RUNBOOK, re.M))
     for rule in alert_rules():
         file, _, heading = str(dict(rule["annotations"])["runbook"]).partition("#")  # type: ignore[call-overload]
         assert file == "docs/runbook.md" and heading in headings, rule["alert"]
 
 
-def test_the_dashboard_is_one_that_grafana_reads() -> None:
+def test_dashboard_is_valid_for_grafana() -> None:
     ids = [panel["id"] for panel in DASHBOARD["panels"]]
     assert len(set(ids)) == len(ids) and DASHBOARD["schemaVersion"] >= 36
     for panel in DASHBOARD["panels"]:

@@ -51,7 +51,7 @@ def scraped(base: str) -> str:
     return requests.get(f"{base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).text
 
 
-def test_lines_traces_and_counts_of_real_processes(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_real_processes_write_logs_traces_and_metrics(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     port, output = free_port(), tmp_path / "output.log"
     base = f"http://127.0.0.1:{port}"
     with TwilioProcess() as twilio, run_embedded_server(tmp_path_factory.mktemp("redis")) as redis:
@@ -93,7 +93,7 @@ def check_lines(text: str) -> None:
     assert NAME not in text and PHONE[2:] not in text and "5554400" not in text
 
 
-def test_what_ends_a_process_does_not_repeat_its_words_either() -> None:
+def test_fatal_error_does_not_log_its_message() -> None:
     code = f"from bot.base import logs; logs.configure(); raise ValueError('{NAME} {PHONE}')"
     environment = os.environ | {"ENVIRONMENT": "production", "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=30)

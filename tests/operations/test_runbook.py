@@ -75,7 +75,7 @@ def finish(run: Callable[[str, str], str], url: str, redis: str) -> None:
         assert not client.keys("newer")
 
 
-def test_sqlite(tmp_path: Path, run: Callable[[str, str], str], redis: str) -> None:
+def test_sqlite_runbook_commands_work(tmp_path: Path, run: Callable[[str, str], str], redis: str) -> None:
     if subprocess.run(["which", "sqlite3"], capture_output=True).returncode:
         skip_or_fail("This test needs sqlite3: on Debian and Ubuntu, `sudo apt install sqlite3`.")
     file = tmp_path / "puente.db"
@@ -92,7 +92,7 @@ def test_sqlite(tmp_path: Path, run: Callable[[str, str], str], redis: str) -> N
     finish(run, url, redis)
 
 
-def test_postgresql(run: Callable[[str, str], str], redis: str) -> None:
+def test_postgresql_runbook_commands_work(run: Callable[[str, str], str], redis: str) -> None:
     for name in ("pg_dump", "pg_restore", "createdb", "psql"):
         program(name)
     with cluster() as server:

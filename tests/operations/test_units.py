@@ -35,13 +35,13 @@ def units(tmp_path: Path) -> list[str]:
 
 
 @pytest.mark.long
-def test_systemd_understands_every_line(analyze: str, units: list[str]) -> None:
+def test_systemd_accepts_every_line(analyze: str, units: list[str]) -> None:
     done = subprocess.run([analyze, "verify", *units], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 @pytest.mark.long
-def test_the_services_are_shut_in(analyze: str, units: list[str]) -> None:
+def test_services_are_sandboxed(analyze: str, units: list[str]) -> None:
     for unit in units:
         command = [analyze, "security", "--offline=true", f"--threshold={EXPOSED}", unit]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -49,7 +49,7 @@ def test_the_services_are_shut_in(analyze: str, units: list[str]) -> None:
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
-def test_a_service_never_gives_up_and_its_files_are_its_own(unit: Path) -> None:
+def test_service_restarts_forever_and_owns_its_files(unit: Path) -> None:
     """systemd gives up after five starts within ten seconds: an outage of Redis would outlast that."""
     lines = unit.read_text().splitlines()
     assert {"Restart=always", "StartLimitIntervalSec=0", "UMask=0077", "StateDirectoryMode=0700"} <= set(lines)
@@ -72,7 +72,7 @@ def run(tmp_path: Path, *command: str) -> str:
     return done.stdout
 
 
-def test_a_command_by_hand_has_the_settings_of_the_services(tmp_path: Path) -> None:
+def test_manual_command_gets_the_service_settings(tmp_path: Path) -> None:
     asked = "SECRET_KEY BIND_ADDRESS ENVIRONMENT VAR_DIR"
     told = run(tmp_path, "sh", "-c", f"for name in {asked}; do eval echo \\$$name; done; umask; pwd; command -v python")
     *_, umask, folder, python = told.splitlines()

@@ -64,7 +64,7 @@ KEPT += [
 
 
 @pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in MASKED.items() for text in texts])
-def test_masked(kind: str, text: str) -> None:
+def test_personal_data_is_masked(kind: str, text: str) -> None:
     masked, kinds = mask_pii(f"hi {text}, ok")
     assert "[…]" in masked
     assert kinds == {kind}
@@ -73,16 +73,16 @@ def test_masked(kind: str, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", KEPT)
-def test_kept(text: str) -> None:
+def test_harmless_text_is_kept(text: str) -> None:
     assert mask_pii(text) == (text, frozenset())
 
 
-def test_a_decomposed_accent_hides_nothing() -> None:
+def test_decomposed_accents_are_masked() -> None:
     assert mask_pii("no tengo estatus migrato\u0301rio sin papeles")[1] == {"status"}
     assert "giấ" not in mask_pii("khong co gia\u0302\u0301y to\u031b\u0300")[0]
 
 
-def test_no_trace_of_a_number_beside_a_phone() -> None:
+def test_a_number_leaves_no_trace_next_to_a_phone() -> None:
     assert mask_pii("A123456789 or 512-555-0199")[0] == "[…] or 512-555-0199"
 
 
@@ -92,7 +92,7 @@ pieces = st.sampled_from(
 
 
 @given(st.one_of(st.text(), st.lists(st.one_of(pieces, st.text(max_size=3))).map("".join)))
-def test_never_raises_and_is_idempotent(text: str) -> None:
+def test_masking_never_raises_and_is_idempotent(text: str) -> None:
     once, _ = mask_pii(text)
     assert mask_pii(once) == (once, frozenset())
 
@@ -121,7 +121,7 @@ PLANTED = [
 
 
 @pytest.mark.parametrize(("lang", "text"), PLANTED)
-def test_what_families_volunteer_is_masked_in_every_language(lang: str, text: str) -> None:
+def test_volunteered_status_is_masked_in_every_language(lang: str, text: str) -> None:
     masked, kinds = mask_pii(text)
     assert kinds and "[…]" in masked, lang
 
@@ -142,7 +142,7 @@ def test_few_ordinary_words_are_masked() -> None:
         "I'm Venezuelan",
     ],
 )  # fmt: skip
-def test_where_a_family_is_from_is_not_kept(text: str) -> None:
+def test_national_origin_is_masked(text: str) -> None:
     masked, kinds = mask_pii(text)
     countries = ("onduras", "guatemala", "xico", "ondure", "Salvador", "Brasil", "Ha", "Venezuelan")
     assert not any(name in masked for name in countries) and "status" in kinds
@@ -155,5 +155,5 @@ def test_where_a_family_is_from_is_not_kept(text: str) -> None:
         "my son is from Lincoln Elementary", "we speak Ukrainian", "la clase es de historia",
     ],
 )  # fmt: skip
-def test_the_name_of_a_country_by_itself_stays(text: str) -> None:
+def test_country_name_alone_is_kept(text: str) -> None:
     assert mask_pii(text)[0] == text

@@ -48,29 +48,29 @@ def taken(text: str, language: str) -> list[str]:
 
 
 @pytest.mark.parametrize(("language", "text", "wanted"), NOW_GONE)
-def test_names_and_addresses_are_taken_out(language: str, text: str, wanted: list[str] | None) -> None:
+def test_names_and_addresses_are_replaced(language: str, text: str, wanted: list[str] | None) -> None:
     assert taken(text, language) == (wanted or ["Xochitl Lopez", "Maria", "Smith", "jones"])
 
 
 @pytest.mark.parametrize(("language", "text"), STAYS)
-def test_other_words_stay(language: str, text: str) -> None:
+def test_other_words_are_kept(language: str, text: str) -> None:
     assert taken(text, language) == []
 
 
 @given(st.text(), st.sampled_from(["en", "es", "de", "zh", "xx", ""]))
-def test_whatever_is_written_comes_back_whole(text: str, language: str) -> None:
+def test_any_text_round_trips(text: str, language: str) -> None:
     bare, kept = insert_placeholders(text, [*find_names(text, language), *find_addresses(text)])
     assert restore_text(bare, kept) == text
 
 
 @given(st.lists(st.sampled_from(["[[0]]", "[[", "]]", "［", "5", "{a}", "Ana Ruiz", "[…]", " "])).map("".join))
-def test_brackets_that_people_type_confuse_nobody(text: str) -> None:
+def test_typed_brackets_round_trip(text: str) -> None:
     bare, kept = insert_placeholders(text, find_names(text, "en"))
     again, outer = insert_placeholders(bare)
     assert restore_text(restore_text(again, outer) or "", kept) == text
 
 
-def test_every_term_of_the_glossary_is_found_and_said(library: Library) -> None:
+def test_every_glossary_term_is_found_and_translated(library: Library) -> None:
     glossary = TermGlossary(library.glossary.terms, library.glossary.names)
     for name in ("IEP", "Title I", "PTA", "Chromebook", "superintendent", "McKinney-Vento", "hall pass", "Ana Ruiz"):
         assert glossary.find_spans(f"See {name}, please", "en", "es") == [(4, 4 + len(name))], name
@@ -80,7 +80,7 @@ def test_every_term_of_the_glossary_is_found_and_said(library: Library) -> None:
     assert not glossary.find_spans("a hall pass", "en", "vi"), "no wording: the machine's"
 
 
-def test_terms_without_spaces_around_them() -> None:
+def test_terms_without_surrounding_spaces_are_found() -> None:
     glossary = TermGlossary({"counselor": GlossaryEntry(say={"zh": ("辅导员",)})})
     assert glossary.find_spans("请找辅导员谈", "zh", "en") == [(2, 5)]
 
@@ -94,12 +94,12 @@ def test_terms_without_spaces_around_them() -> None:
         ("terms:\n  tardy: {sya: {es: tarde}}\n", "2:11", "write 'say'"),
     ],
 )
-def test_a_mistake_in_the_glossary_has_a_place_and_a_remedy(text: str, place: str, says: str) -> None:
+def test_glossary_error_names_place_and_remedy(text: str, place: str, says: str) -> None:
     with pytest.raises(SourceError) as bad:
         read_glossary(parse_yaml(text, "messages/glossary.yaml"))
     assert f"messages/glossary.yaml:{place}: " in str(bad.value) and says in str(bad.value), bad.value
 
 
-def test_the_example_glossary_has_what_schools_say() -> None:
+def test_example_glossary_covers_school_terms() -> None:
     file = settings.ROOT / "messages/glossary.yaml"
     assert len(read_glossary(parse_yaml(file.read_text(encoding="utf-8"), "messages/glossary.yaml"))) >= 40

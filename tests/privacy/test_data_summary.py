@@ -36,12 +36,12 @@ WITHOUT_A_COUNT = {
 LINKS = {"contact_id", "family_id", "address_index"}
 
 
-def test_every_table_about_families_is_counted_or_explained() -> None:
+def test_every_family_table_is_counted_or_explained() -> None:
     about = {table.name for table in metadata.sorted_tables if LINKS & {column.name for column in table.columns}}
     assert about - COUNTED == set(WITHOUT_A_COUNT)
 
 
-def test_what_would_help_visits_and_suggestions_are_counted(services: Runtime, family: Family) -> None:
+def test_needs_visits_and_suggestions_are_counted(services: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     at, day = now(), date(2026, 12, 1)
     with services.database.write() as db:

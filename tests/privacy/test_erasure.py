@@ -107,7 +107,7 @@ def two(services: Runtime) -> Runtime:
     return services
 
 
-def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Runtime) -> None:
+def test_no_row_points_to_an_erased_family_and_others_keep_theirs(two: Runtime) -> None:
     with two.database.write() as db:
         before = rows(db, 902)
         assert all(rows(db, 901).values()) and len(before) > 20
@@ -116,7 +116,7 @@ def test_no_table_leads_to_an_erased_family_and_the_other_keeps_all(two: Runtime
         assert rows(db, 902) == before
 
 
-def test_what_counts_stays_without_words(two: Runtime) -> None:
+def test_statistics_remain_without_text(two: Runtime) -> None:
     with two.database.write() as db:
         erasure.erase_family(db, 901, AT)
         for table in metadata.sorted_tables:
@@ -129,7 +129,7 @@ def test_what_counts_stays_without_words(two: Runtime) -> None:
         assert states == ["stopped", "asked"], "nobody goes to the home of who was erased"
 
 
-def test_a_stop_outlives_the_family_and_nothing_else_does(services: Runtime, family: Family) -> None:
+def test_only_the_opt_out_outlives_the_family(services: Runtime, family: Family) -> None:
     vault = services.database.vault
     family.text("hello")
     family.text("STOP")
@@ -149,7 +149,7 @@ def test_a_stop_outlives_the_family_and_nothing_else_does(services: Runtime, fam
     assert not [key for key in services.redis.scan_iter() if index.encode() in key]
 
 
-def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: Runtime, family: Family) -> None:
+def test_roster_no_does_not_replace_the_own_opt_out(services: Runtime, family: Family) -> None:
     """A later roster may say yes again, and must not be able to undo the STOP."""
     family.text("hello")
     family.text("STOP")
@@ -162,7 +162,7 @@ def test_a_rosters_no_does_not_take_the_place_of_the_familys_own_stop(services: 
     assert [one.kind for one in said] == ["stop", "denied"] and PersonConsent(None, None, tuple(said)).has_refused
 
 
-def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(services: Runtime, family: Family) -> None:
+def test_opt_out_before_erasure_ends_with_a_later_start(services: Runtime, family: Family) -> None:
     for word, left in (("STOP", ["stop"]), ("START", [])):
         family.text("hello")
         family.text(word)
@@ -174,7 +174,7 @@ def test_a_stop_from_before_an_erasing_counts_no_more_once_it_said_start(service
             assert [row.kind for row in db.execute(select(consent_events))] == left
 
 
-def test_who_was_erased_is_met_like_a_stranger(services: Runtime, family: Family) -> None:
+def test_erased_family_is_treated_as_new(services: Runtime, family: Family) -> None:
     family.text("español")
     assert whole.erase_by_address(services, family.address, "ana_ruiz")
     assert family.text("hello there") and now()
@@ -184,7 +184,7 @@ def test_who_was_erased_is_met_like_a_stranger(services: Runtime, family: Family
 
 
 @pytest.mark.parametrize("typed", ["+12175550177", "(217) 555-0177", "whatsapp:+12175550177", "voice:+12175550177"])
-def test_the_operator_names_the_number_in_any_way(
+def test_operator_can_enter_the_number_in_any_format(
     services: Runtime, family: Family, typed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This family has written by WhatsApp alone."""
@@ -199,7 +199,7 @@ def test_the_operator_names_the_number_in_any_way(
     assert again.exit_code == 1 and "Nobody is known" in again.output
 
 
-def test_the_number_of_an_erased_case_is_given_to_nobody_else(
+def test_id_of_an_erased_case_is_never_reused(
     services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """Staff answer by it ("12 I can come"), jobs and bookmarks name it: nothing of that may reach another family."""
@@ -245,7 +245,7 @@ def there(services: Runtime) -> list[bool]:
 
 
 @pytest.mark.sqlite
-def test_whom_a_backup_brings_back_is_erased_again(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_family_restored_from_backup_is_erased_again(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     assert there(restored) == [True, True]
     monkeypatch.setattr(jobs, "get_runtime", lambda: restored)
     jobs.delete_expired_records()
@@ -254,14 +254,14 @@ def test_whom_a_backup_brings_back_is_erased_again(restored: Runtime, monkeypatc
 
 
 @pytest.mark.sqlite
-def test_the_operator_does_it_before_the_workers_start(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operator_repeats_erasure_before_workers_start(restored: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.runtime.open_runtime", lambda given: restored)
     done = CliRunner().invoke(main, ["erase", "--again", "--yes"], catch_exceptions=False)
     assert done.output == "Erased again: 1\n" and there(restored) == [False, True]
     assert CliRunner().invoke(main, ["erase", "--yes"]).exit_code == 2
 
 
-def test_redis_learns_again_who_was_erased_and_who_comes_again_stays(services: Runtime, family: Family) -> None:
+def test_redis_reloads_erasures_and_returning_family_stays(services: Runtime, family: Family) -> None:
     family.text("hello")
     assert whole.erase_by_address(services, family.address, "ana_ruiz")
     (token,) = erasure_list.list_tokens(services.redis, now())

@@ -63,18 +63,18 @@ NOT += ["my son's data plan is used up", "do not delete my data", "cancel my req
 
 
 @pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in ERASE.items() for text in texts])
-def test_understood_as_a_command(language: str, text: str, phrasebook: Phrasebook) -> None:
+def test_erase_command_is_understood(language: str, text: str, phrasebook: Phrasebook) -> None:
     command = match_command(NormalizedText(text), phrasebook)
     assert command is not None and command.kind == "erase", text
 
 
-def test_every_language_has_both(files: dict[str, object]) -> None:
+def test_every_language_has_both_commands(files: dict[str, object]) -> None:
     own = set(ERASE)
     assert {lang for lang, file in files.items() if file.commands.get("erase") and file.commands.get("privacy")} >= own  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("text", PRIVACY)
-def test_privacy(text: str, phrasebook: Phrasebook) -> None:
+def test_privacy_command_is_understood(text: str, phrasebook: Phrasebook) -> None:
     command = match_command(NormalizedText(text), phrasebook)
     assert command is not None and command.kind == "privacy"
 
@@ -96,7 +96,7 @@ def told(family: Family) -> None:
     family.text("he comes on Friday")
 
 
-def test_one_question_then_everything_is_gone(services: Runtime, family: Family) -> None:
+def test_one_confirmation_erases_everything(services: Runtime, family: Family) -> None:
     told(family)
     asked = family.text("Please delete my data")
     assert "cannot be undone" in asked and "1. Yes, delete everything" in asked
@@ -114,7 +114,7 @@ def test_one_question_then_everything_is_gone(services: Runtime, family: Family)
     assert not list(services.redis.scan_iter("puente:talk:*")) and not list(services.redis.scan_iter("puente:window:*"))
 
 
-def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services: Runtime, family: Family) -> None:
+def test_repeated_webhook_gets_same_reply_and_erases_no_new_data(services: Runtime, family: Family) -> None:
     told(family)
     family.text("delete my data")
     done = family.text("yes", MessageSid="SM" + "e" * 32)
@@ -125,7 +125,7 @@ def test_a_repeated_webhook_gets_the_same_answer_and_erases_nobody_new(services:
     assert rows(services, "contacts") == before == 1
 
 
-def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
+def test_retry_after_kill_gets_the_same_reply(
     services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told(family)
@@ -141,7 +141,7 @@ def test_killed_right_after_the_transaction_the_retry_gets_the_same_answer(
 
 
 @pytest.mark.parametrize("said", ["no", "2", "No, keep it", "do not delete everything", "yes but not yet", "delete?"])
-def test_no_doubtful_answer_erases(services: Runtime, family: Family, said: str) -> None:
+def test_doubtful_answer_does_not_erase(services: Runtime, family: Family, said: str) -> None:
     told(family)
     family.text("delete my data")
     family.text(said)
@@ -150,7 +150,7 @@ def test_no_doubtful_answer_erases(services: Runtime, family: Family, said: str)
     assert rows(services, "contacts") == 1, "nor does saying it twice"
 
 
-def test_an_emergency_comes_first(services: Runtime, family: Family) -> None:
+def test_emergency_takes_priority(services: Runtime, family: Family) -> None:
     told(family)
     family.text("delete my data")
     reply = family.text("ICE agents are at my door right now, they are knocking")
@@ -159,7 +159,7 @@ def test_an_emergency_comes_first(services: Runtime, family: Family) -> None:
         assert {case.severity for case in newest_cases(db, 5)} >= {"escalate_now"}
 
 
-def test_staff_who_help_are_told_that_the_case_is_gone(services: Runtime, family: Family) -> None:
+def test_helping_staff_are_informed_that_the_case_is_gone(services: Runtime, family: Family) -> None:
     family.text("english")
     family.text("ICE agents are at my door right now, they are knocking")
     with services.database.write() as db:
@@ -174,7 +174,7 @@ def test_staff_who_help_are_told_that_the_case_is_gone(services: Runtime, family
     assert notice.staff == "ana_ruiz" and f"case {case.id}" in notice.body and "ICE" not in notice.body
 
 
-def test_after_stop_it_works_and_the_stop_stays(services: Runtime, family: Family) -> None:
+def test_erasure_works_after_stop_and_keeps_the_opt_out(services: Runtime, family: Family) -> None:
     told(family)
     family.text("STOP")
     assert "cannot be undone" in family.text("delete my data")
@@ -185,7 +185,7 @@ def test_after_stop_it_works_and_the_stop_stays(services: Runtime, family: Famil
         assert db.execute(select(record_keys.family_keys)).all() == []
 
 
-def test_in_the_familys_language_and_of_nobody_else(
+def test_reply_uses_family_language_and_excludes_other_families(
     services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     told(family)
@@ -201,7 +201,7 @@ def test_in_the_familys_language_and_of_nobody_else(
     assert "Your requests" not in new.text("what do you know about me")
 
 
-def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Runtime, family: Family) -> None:
+def test_sender_erased_elsewhere_is_treated_as_new(services: Runtime, family: Family) -> None:
     """The conversation in Redis remembers a contact that is gone: no error, no 503."""
     told(family)
     with services.database.write() as db:
@@ -216,7 +216,7 @@ def test_who_was_erased_elsewhere_is_met_like_a_stranger(services: Runtime, fami
     assert rows(services, "contacts") == 1
 
 
-def test_a_job_that_was_queued_before_finds_nothing_to_do(
+def test_job_queued_before_erasure_does_nothing(
     services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Alerts, translations and texts of a family that is erased end without an error."""
@@ -239,7 +239,7 @@ def test_a_job_that_was_queued_before_finds_nothing_to_do(
     assert messages and rows(services, "cases") == 0
 
 
-def test_a_call_erases_nothing_the_phone_itself_is_asked(
+def test_call_does_not_erase_and_the_phone_is_asked_by_text(
     services: Runtime, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """Anybody can ring under a number that is not theirs: only who has the phone can answer the text."""
@@ -269,7 +269,7 @@ def texts_to(services: Runtime, number: str) -> list[str]:
         return [one.body for one_id in ids if (one := deliveries.find(db, one_id))]
 
 
-def test_where_no_text_arrives_a_person_sees_to_a_callers_wish(
+def test_request_of_unreachable_caller_goes_to_a_person(
     services: Runtime, client: FlaskClient, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     """A landline; and a text conversation in which another question waits: that may be an emergency's."""
@@ -297,7 +297,7 @@ def wish(phone: Phone) -> str:
     return phone.press("1")
 
 
-def test_who_hides_the_number_erases_the_call(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_caller_with_hidden_number_erases_only_the_call(services: Runtime, client: FlaskClient, family: Family) -> None:
     """Under it stands nothing but what was said in this call."""
     told(family)
     phone = Phone(client, services, number="anonymous")
@@ -308,7 +308,7 @@ def test_who_hides_the_number_erases_the_call(services: Runtime, client: FlaskCl
     assert rows(services, "families") == 1, "the other family stays"
 
 
-def test_who_handles_another_address_meanwhile_keeps_nothing(
+def test_concurrent_message_from_another_address_keeps_nothing(
     services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     told(family)
@@ -325,7 +325,7 @@ def test_who_handles_another_address_meanwhile_keeps_nothing(
 
 
 @pytest.mark.parametrize("killed", [False, True])
-def test_who_is_waited_for_in_vain_keeps_nothing(
+def test_slow_concurrent_message_keeps_nothing(
     services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     """Erased in the console while a message of this very address takes too long; also where whoever erases is killed
@@ -341,7 +341,7 @@ def test_who_is_waited_for_in_vain_keeps_nothing(
     assert killed or not [key for key in services.redis.scan_iter() if busy.encode() in key]
 
 
-def test_who_began_between_reads_old_rows_and_keeps_nothing(
+def test_message_that_starts_during_erasure_keeps_nothing(
     services: Runtime, family: Family, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A message of another address that takes the lock after it was cast out and before the rows are gone."""
@@ -370,7 +370,7 @@ def test_who_began_between_reads_old_rows_and_keeps_nothing(
     assert not [key for key in services.redis.scan_iter() if busy.encode() in key]
 
 
-def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
+def test_erasure_between_read_and_write_creates_a_new_contact(
     services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without a conversation in Redis the contact comes from the database, and is gone when the rows are written."""
@@ -394,7 +394,7 @@ def test_erased_between_reading_and_writing_who_writes_is_somebody_new(
     assert gone and own is not None and case.contact_id == own.id, "not whoever came meanwhile"
 
 
-def test_what_it_was_answered_that_day_is_gone_and_repeats_are_still_known(services: Runtime, family: Family) -> None:
+def test_stored_replies_are_erased_and_repeats_still_recognized(services: Runtime, family: Family) -> None:
     told(family)
     before = family.sid
     assert family.text("PRIVACY") and "Your requests" in answers(services)
@@ -416,7 +416,7 @@ def answers(services: Runtime) -> str:
     )
 
 
-def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Runtime, family: Family) -> None:
+def test_conversation_known_only_to_redis_does_not_silence_replies(services: Runtime, family: Family) -> None:
     """Staff's text left at the very moment when the family was erased, and said so to Redis."""
     told(family)
     assert erasure.erase_by_address(services, family.address, "ana_ruiz")
@@ -429,7 +429,7 @@ def test_a_talk_that_redis_alone_remembers_silences_nobody(services: Runtime, fa
     assert services.redis.get(f"puente:talking:{own}") is None
 
 
-def test_two_who_erase_at_once_do_it_once(services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_erasures_run_once(services: Runtime, family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
     told(family)
     with services.database.write() as db:  # a leader without a number is nobody's
         leader = CommunityLeader(0, "Paul", "", "Church", "faith", (), "", "ana_ruiz")

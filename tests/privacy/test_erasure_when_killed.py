@@ -38,7 +38,7 @@ def run(services: Runtime, *words: str, data_key: str, kill_after: float | None 
     return one.wait(timeout=120)
 
 
-def test_rotation_killed_again_and_again_loses_nothing(services: Runtime) -> None:
+def test_rotation_survives_repeated_kills(services: Runtime) -> None:
     old = services.settings.data_keys[0]
     with services.database.write() as db:
         for number in range(FAMILIES):
@@ -70,7 +70,7 @@ def test_rotation_killed_again_and_again_loses_nothing(services: Runtime) -> Non
     alone.engine.dispose()
 
 
-def test_retention_killed_again_and_again_counts_each_row_once(services: Runtime) -> None:
+def test_retention_counts_each_row_once_despite_kills(services: Runtime) -> None:
     long_ago = now() - timedelta(days=400)
     row = {"kind": "notice", "staff": "ana_ruiz", "state": "delivered", "rank": 4, "attempts": 1}
     row |= {"due_at": long_ago, "created_at": long_ago}

@@ -37,7 +37,7 @@ def clock() -> Iterator[None]:
     yield
 
 
-def test_the_search_finds_each_spelling() -> None:
+def test_search_finds_each_encoding() -> None:
     for word in ("+12175554300", "Quillonette", "没有身份"):
         for name, way in spellings(word).items():
             assert found_in(b"before" + way + b"after", [word]), (word, name)
@@ -122,7 +122,7 @@ def planted() -> list[str]:
     return words
 
 
-def test_after_a_full_day_nothing_lies_in_clear(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_plain_text_remains_after_a_full_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("METRICS_TOKEN", TOKEN)
     folder = tmp_path.resolve()
     with running(folder) as line:

@@ -33,7 +33,7 @@ def here(url: str, services: Runtime) -> Runtime:
     return opened
 
 
-def test_keys_rotation_a_copy_and_erasing_by_text(here: Runtime, url: str) -> None:
+def test_rotation_export_and_erasure_work_on_postgresql(here: Runtime, url: str) -> None:
     family = Family(here, create_app(runtime=here).test_client(), "+12175550177")
     family.text("english")
     family.text("I want to talk to a person, my landlord is Mr Quill")
@@ -61,7 +61,7 @@ def test_keys_rotation_a_copy_and_erasing_by_text(here: Runtime, url: str) -> No
     assert FAMILY_KEY_MARKER
 
 
-def test_retention(here: Runtime) -> None:
+def test_retention_works_on_postgresql(here: Runtime) -> None:
     with here.database.write() as db:
         fill(db, 901)
         db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now()))

@@ -58,7 +58,7 @@ def whats(services: Runtime) -> set[str]:
         return {entry.what for entry in audit_log.list_newest(db, 50)}
 
 
-def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: Runtime, office: FlaskClient) -> None:
+def test_leader_never_texted_is_found_exported_and_erased(services: Runtime, office: FlaskClient) -> None:
     leader = CommunityLeader(
         0, "Rev. Paul", "+12175550177", "Grace Church", "faith", ("ht",), "", "ana_ruiz", None, now().date()
     )
@@ -71,9 +71,7 @@ def test_a_leader_who_was_never_written_to_is_found_copied_and_erased(services: 
     assert send(office, "/console/family", number=NUMBER).status_code == 404  # type: ignore[attr-defined]
 
 
-def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
-    services: Runtime, told: Family, office: FlaskClient
-) -> None:
+def test_export_contains_all_of_one_family_and_no_other(services: Runtime, told: Family, office: FlaskClient) -> None:
     page = send(office, "/console/family", number=NUMBER)
     assert "<dd>1</dd>" in page.text and SECRET not in page.text  # type: ignore[attr-defined]
     copy = send(office, "/console/family/copy", number=NUMBER, **{"as": "json"})
@@ -88,7 +86,7 @@ def test_a_copy_holds_all_of_one_family_and_nothing_of_another(
         assert "0177" not in str(audit_log.list_newest(db, 50))
 
 
-def test_a_copy_has_every_table_that_leads_to_a_family(services: Runtime) -> None:
+def test_export_includes_every_family_table(services: Runtime) -> None:
     with services.database.write() as db:
         fill(db, 901)
         fill(db, 902)
@@ -99,9 +97,7 @@ def test_a_copy_has_every_table_that_leads_to_a_family(services: Runtime) -> Non
     assert all(len(found[name]) == 1 for name in found if name != "consent_events"), "and nothing of the other's"
 
 
-def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
-    services: Runtime, told: Family, office: FlaskClient
-) -> None:
+def test_export_includes_number_only_data_and_redis(services: Runtime, told: Family, office: FlaskClient) -> None:
     """The line in the register of leaders; a STOP from before an earlier erasing; the conversation of today."""
     vault = services.database.vault
     told.text("STOP")
@@ -118,7 +114,7 @@ def test_a_copy_holds_what_is_known_by_the_number_alone_and_what_redis_holds(
     assert "Zanzibar" not in json.dumps(whole) and vault.compute_lookup_hash("+12175550177") not in json.dumps(whole)
 
 
-def test_a_copy_without_redis_says_what_is_missing(
+def test_export_without_redis_lists_what_is_missing(
     services: Runtime, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object) -> None:
@@ -129,7 +125,7 @@ def test_a_copy_without_redis_says_what_is_missing(
     assert SECRET in copy and "Redis is away" in copy
 
 
-def test_erasing_takes_two_steps_and_a_typed_word(services: Runtime, told: Family, office: FlaskClient) -> None:
+def test_erasure_takes_two_steps_and_a_typed_word(services: Runtime, told: Family, office: FlaskClient) -> None:
     asked = send(office, "/console/family/erase", number=NUMBER).text  # type: ignore[attr-defined]
     assert "To confirm, type ERASE" in asked and rows(services, "families") == 2
     send(office, "/console/family/erase", number=NUMBER, word="yes")
@@ -141,7 +137,7 @@ def test_erasing_takes_two_steps_and_a_typed_word(services: Runtime, told: Famil
     assert "erased a family" in whats(services)
 
 
-def test_without_redis_nothing_is_erased_and_that_is_said(
+def test_erasure_without_redis_changes_nothing_and_says_so(
     services: Runtime, told: Family, office: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def away(*_args: object) -> None:
@@ -153,16 +149,16 @@ def test_without_redis_nothing_is_erased_and_that_is_said(
     assert rows(services, "families") == 2 and rows(services, "cases") == 2
 
 
-def test_what_is_kept_shows_the_rules_and_the_runs(services: Runtime, told: Family, office: FlaskClient) -> None:
+def test_retention_page_shows_rules_and_runs(services: Runtime, told: Family, office: FlaskClient) -> None:
     assert list(RETENTION_RULE_TEXTS) == [rule.name for rule in RETENTION_RULES]
     assert "None yet." in office.get("/console/kept").text
     job.delete_expired(services, "ana_ruiz")
     page = office.get("/console/kept").text
-    assert "30 days after the request is done" in page and "No expired data." in page
+    assert "30 days after the case is closed" in page and "No expired data." in page
 
 
-def test_what_could_be_demanded_in_counts_only(services: Runtime, told: Family, office: FlaskClient) -> None:
+def test_disclosure_page_shows_counts_only(services: Runtime, told: Family, office: FlaskClient) -> None:
     page = office.get("/console/demanded").text
-    for line in ("Requests that are open, with what the family told</th><td>2", "in Redis</th><td>2"):
+    for line in ("Open cases, with what the family wrote</th><td>2", "in Redis</th><td>2"):
         assert line in page
     assert "Quill" not in page and "0177" not in page and told.address not in page

@@ -42,7 +42,7 @@ def standing(services: Runtime) -> redactions.RedactionProgress:
     return found
 
 
-def test_words_both_ways_are_gone_after_an_hour_and_not_before(
+def test_message_bodies_are_redacted_after_one_hour(
     services: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent, came = put(twilio, "Your bus is late"), put(twilio, "my landlord is Mr Quill", status="received")
@@ -54,7 +54,7 @@ def test_words_both_ways_are_gone_after_an_hour_and_not_before(
     assert (standing(services).redacted, standing(services).failing, standing(services).reason) == (2, 0, "")
 
 
-def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
+def test_pictures_are_deleted_and_known_voice_notes_left_alone(
     services: Runtime, twilio: TwilioStandIn, later: None
 ) -> None:
     """A sound that no note of ours will fetch or delete goes as a picture does: else it stays there for ever."""
@@ -71,7 +71,7 @@ def test_pictures_are_deleted_and_voice_messages_left_to_their_own_way(
     assert list(twilio.media.files) == [sound.sid]
 
 
-def test_what_fails_is_seen_and_tried_again(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
+def test_failed_redaction_is_reported_and_retried(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     messages = [put(twilio, f"text {number}") for number in range(5)]
     twilio.fail_next("503", count=2, on="update")
     provider_redaction.redact_stored_messages(services)
@@ -83,7 +83,7 @@ def test_what_fails_is_seen_and_tried_again(services: Runtime, twilio: TwilioSta
     assert standing(services).failing == 0 and standing(services).done_until > before.done_until
 
 
-def test_while_an_outcome_is_unknown_the_words_stay(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
+def test_message_with_unknown_outcome_is_not_redacted(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     """They are how it is found out whether Twilio has the message."""
     one = put(twilio, "is it there?")
     with services.database.write() as db:
@@ -98,7 +98,7 @@ def test_while_an_outcome_is_unknown_the_words_stay(services: Runtime, twilio: T
     assert one.redacted
 
 
-def test_what_is_on_its_way_is_waited_for(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
+def test_message_in_transit_is_redacted_later(services: Runtime, twilio: TwilioStandIn, later: None) -> None:
     one = put(twilio, "queued yet", status="queued")
     provider_redaction.redact_stored_messages(services)
     assert not one.redacted and standing(services).reason == "not_final"
@@ -107,7 +107,7 @@ def test_what_is_on_its_way_is_waited_for(services: Runtime, twilio: TwilioStand
     assert one.redacted and standing(services).reason == ""
 
 
-def test_a_wrong_token_is_told_apart(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_wrong_token_is_a_distinct_error(services: Runtime, twilio: TwilioStandIn) -> None:
     wrong = TwilioMessageStore(services.settings.model_copy(update={"twilio_auth_token": "wrong"}))
     with pytest.raises(StoredMessageError, match="denied"):
         list(wrong.list_stored(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 2, tzinfo=UTC)))

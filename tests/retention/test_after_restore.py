@@ -54,7 +54,7 @@ def carry(services: Runtime) -> None:
         following.start(services, one)
 
 
-def test_families_hear_nothing_twice_and_staff_are_paged(
+def test_families_get_no_repeats_and_staff_are_alerted(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     wait_for_all(services, family)
@@ -81,9 +81,7 @@ def test_announcements_wait_for_a_person(district: District, services: Runtime, 
     assert len(twilio.sent_to(ROSTER)) == 1
 
 
-def test_the_command_empties_redis_but_for_who_was_erased_and_says_what_is_left(
-    district: District, services: Runtime
-) -> None:
+def test_command_clears_redis_except_erasures_and_reports_the_rest(district: District, services: Runtime) -> None:
     district.family(ROSTER)
     sending = district.say()
     launch.start(services, sending)

@@ -70,7 +70,7 @@ def run(services: Runtime, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:
     return done.output
 
 
-def test_every_sealed_column_has_its_place() -> None:
+def test_every_encrypted_column_is_registered() -> None:
     sealed = {
         str(column)
         for table in metadata.tables.values()
@@ -80,7 +80,7 @@ def test_every_sealed_column_has_its_place() -> None:
     assert sealed == {str(place.column) for place in reencrypt.ENCRYPTED_COLUMNS}
 
 
-def test_what_families_say_opens_with_their_own_key_only(services: Runtime, two: list[Family]) -> None:
+def test_family_data_decrypts_only_with_its_own_key(services: Runtime, two: list[Family]) -> None:
     found = all_sealed(services)
     for column in ("cases.sealed_answers", "case_messages.sealed_original"):
         assert len(found[column]) >= 2 and all(one.startswith(FAMILY_KEY_MARKER) for one in found[column]), column
@@ -96,7 +96,7 @@ def test_what_families_say_opens_with_their_own_key_only(services: Runtime, two:
         assert "Quill" in record_keys.get_decryptor(db).decrypt(row.sealed_answers, place)
 
 
-def test_a_key_does_not_open_in_another_familys_row(services: Runtime, two: list[Family]) -> None:
+def test_key_does_not_decrypt_in_another_family_row(services: Runtime, two: list[Family]) -> None:
     with services.database.write() as db:
         one, other = db.execute(select(record_keys.family_keys)).all()
         table = record_keys.family_keys
@@ -105,7 +105,7 @@ def test_a_key_does_not_open_in_another_familys_row(services: Runtime, two: list
         newest_cases(db, 10)
 
 
-def test_erasing_destroys_the_key(services: Runtime, two: list[Family]) -> None:
+def test_erasure_destroys_the_key(services: Runtime, two: list[Family]) -> None:
     before = all_sealed(services)["cases.sealed_answers"]
     assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
     with services.database.read() as db:
@@ -118,7 +118,7 @@ def test_erasing_destroys_the_key(services: Runtime, two: list[Family]) -> None:
 
 
 @pytest.mark.sqlite
-def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Runtime, two: list[Family]) -> None:
+def test_file_contains_neither_key_nor_number_after_erasure(services: Runtime, two: list[Family]) -> None:
     """Not in pages that SQLite has freed, nor in its log."""
     with services.database.read() as db:
         wrapped = {row.id: row.wrapped for row in db.execute(select(record_keys.family_keys))}
@@ -135,7 +135,7 @@ def test_neither_the_key_nor_the_number_is_left_in_the_file(services: Runtime, t
 
 
 @pytest.mark.sqlite
-def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
+def test_write_ahead_log_is_truncated_within_an_hour_despite_readers(
     services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with services.database.read() as db:
@@ -154,7 +154,7 @@ def test_where_somebody_reads_meanwhile_the_log_is_emptied_within_the_hour(
     assert lost not in on_disk(file)
 
 
-def test_what_redis_has_forgotten_is_gone_from_its_file_within_the_hour(
+def test_redis_file_drops_forgotten_data_within_an_hour(
     services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Only then is "the words of this conversation: 24 hours" true."""
@@ -192,7 +192,7 @@ def on_disk(file: Path) -> bytes:
     return b"".join(path.read_bytes() for path in file.parent.glob(f"{file.name}*"))
 
 
-def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Runtime, family: Family) -> None:
+def test_key_from_a_rolled_back_transaction_is_not_reused(services: Runtime, family: Family) -> None:
     family.text("hello")
     with services.database.write() as db:
         contact = contacts.find(db, family.address)
@@ -205,7 +205,7 @@ def test_a_key_made_in_what_was_rolled_back_is_not_used_again(services: Runtime,
         assert record_keys.get_decryptor(db).decrypt(sealed, "a") == "kept"
 
 
-def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
+def test_old_data_is_readable_and_moves_to_its_own_key(
     services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     old = services.database.vault
@@ -215,9 +215,9 @@ def test_what_was_sealed_before_is_readable_and_moves_under_its_own_key(
             db.execute(update(cases.cases).where(cases.cases.c.id == row.id).values(sealed_answers=sealed))
     with services.database.read() as db:
         assert {one.answers["wrote"] for one in newest_cases(db, 10)} == {"of before"}
-    assert "2 values are to be moved" in run(services, monkeypatch, "status")
-    assert "sealed anew: 2" in run(services, monkeypatch, "rotate")
-    assert "sealed anew: 0" in run(services, monkeypatch, "rotate")
+    assert "2 values must be encrypted again" in run(services, monkeypatch, "status")
+    assert "encrypted again: 2" in run(services, monkeypatch, "rotate")
+    assert "encrypted again: 0" in run(services, monkeypatch, "rotate")
     assert all(one.startswith(FAMILY_KEY_MARKER) for one in all_sealed(services)["cases.sealed_answers"])
     with services.database.read() as db:
         assert {one.answers["wrote"] for one in newest_cases(db, 10)} == {"of before"}
@@ -234,7 +234,7 @@ def backup(services: Runtime, to: Path) -> str:
 
 
 @pytest.mark.sqlite
-def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
+def test_old_backup_cannot_be_decrypted_after_rotation(
     services: Runtime, two: list[Family], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The whole way: backup · DELETE · DATA_KEY=new,old · rotate · reindex · DATA_KEY=new · restore the backup."""
@@ -242,13 +242,13 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     two[0].text("STOP")
     url = backup(services, tmp_path / "backup.db")
     assert erasure.erase_by_address(services, two[0].address, "ana_ruiz")
-    assert "older backups still hold: 1\n" in run(services, monkeypatch, "status")
+    assert "older backups still contain: 1\n" in run(services, monkeypatch, "status")
     both = with_keys(services, NEW, old)
-    assert "sealed anew" in run(both, monkeypatch, "rotate")
-    assert "hashed anew: 1" in run(both, monkeypatch, "reindex")
+    assert "encrypted again" in run(both, monkeypatch, "rotate")
+    assert "hashed again: 1" in run(both, monkeypatch, "reindex")
     after = with_keys(services, NEW)
     status = run(after, monkeypatch, "status")
-    assert "under older ones: 0\nunder unknown ones: 0" in status and "still hold: 0\n" in status
+    assert "encrypted with older keys: 0\nencrypted with unknown keys: 0" in status and "still contain: 0\n" in status
     with after.database.read() as db:
         contact = contacts.find(db, two[1].address)
         assert contact is not None and [one.answers for one in cases.list_for_contact(db, contact.id)]
@@ -270,7 +270,7 @@ def test_a_backup_of_before_opens_with_nothing_once_the_key_has_changed(
     restored.engine.dispose()
 
 
-def test_while_a_web_process_runs_nothing_is_hashed_anew(
+def test_reindex_is_refused_while_a_web_process_runs(
     services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would take every family for a stranger, also those who want no messages."""
@@ -280,10 +280,10 @@ def test_while_a_web_process_runs_nothing_is_hashed_anew(
     refused = CliRunner().invoke(command.keys, ["reindex"])
     assert refused.exit_code == 1 and "web process" in refused.output
     services.redis.set(WEB_LAST_SEEN_KEY, f"{now().timestamp() - 90:.0f}")
-    assert "hashed anew: 2" in run(both, monkeypatch, "reindex")
+    assert "hashed again: 2" in run(both, monkeypatch, "reindex")
 
 
-def test_a_program_with_the_wrong_key_does_not_start(services: Runtime, two: list[Family]) -> None:
+def test_web_process_with_wrong_key_does_not_start(services: Runtime, two: list[Family]) -> None:
     from bot.base.settings import SettingsError
 
     with pytest.raises(SettingsError, match="DATA_KEY can't decrypt"):
@@ -292,7 +292,7 @@ def test_a_program_with_the_wrong_key_does_not_start(services: Runtime, two: lis
 
 
 @pytest.mark.long
-def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Runtime, two: list[Family]) -> None:
+def test_worker_and_command_with_wrong_key_do_not_start(services: Runtime, two: list[Family]) -> None:
     """A roster imported so would write to who has stopped, and who is to be erased would not be found."""
     given = services.settings
     environment = {"PATH": os.environ["PATH"], "VAR_DIR": str(given.var_dir), "TRANSLATOR": "off", "DATA_KEY": NEW}
@@ -308,7 +308,7 @@ def test_neither_a_worker_nor_a_command_starts_with_the_wrong_key(services: Runt
         assert done.returncode == 1 and "DATA_KEY can't decrypt" in done.stderr, (words, done.stderr)
 
 
-def test_rotation_broken_off_goes_on(services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_rotation_resumes(services: Runtime, two: list[Family], monkeypatch: pytest.MonkeyPatch) -> None:
     both = with_keys(services, NEW, services.settings.data_keys[0])
     monkeypatch.setattr(reencrypt, "REENCRYPT_BATCH_SIZE", 1)
     steps = reencrypt.reencrypt_all(both.database)

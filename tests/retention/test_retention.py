@@ -26,7 +26,7 @@ def count(services: Runtime, table: str) -> int:
         return int(db.execute(select(func.count()).select_from(metadata.tables[table])).scalar_one())
 
 
-def test_every_table_has_one_rule() -> None:
+def test_every_table_has_exactly_one_rule() -> None:
     ruled = [table for rule in RETENTION_RULES for table in rule.tables]
     assert sorted(ruled) == sorted(metadata.tables), "say in bot/retention/rules.py how long its rows stay"
 
@@ -44,7 +44,7 @@ def finish(services: Runtime, case_id: int) -> None:
         db.execute(update(metadata.tables["follow_ups"]).values(state="dropped"))
 
 
-def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
+def test_closed_case_is_deleted_after_thirty_days_and_open_one_kept(
     services: Runtime, family: Family, new_family: Callable[[str], Family]
 ) -> None:
     finish(services, a_case(services, family))
@@ -61,7 +61,7 @@ def test_a_request_goes_thirty_days_after_it_is_done_and_an_open_one_stays(
     assert count(services, "contacts") == 2, "the family itself stays"
 
 
-def test_the_district_sets_how_long(services: Runtime, family: Family) -> None:
+def test_district_sets_the_retention_period(services: Runtime, family: Family) -> None:
     finish(services, a_case(services, family))
     district = services.library.district.model_copy(update={"retention": CaseRetentionPolicy(cases_days=5)})
     short = replace(services, library=replace(services.library, district=district))
@@ -84,7 +84,7 @@ def test_deliveries_are_counted_and_deleted_after_ninety_days(services: Runtime)
     assert count(services, "deliveries") == 1, "what waits is not taken away"
 
 
-def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Runtime) -> None:
+def test_audit_log_is_trimmed_after_a_year_and_stays_verifiable(services: Runtime) -> None:
     with services.database.write() as db:
         for number in range(5):
             audit_log.record(db, "ana_ruiz", "read", f"case {number}", now())
@@ -99,7 +99,7 @@ def test_the_audit_log_is_cut_after_a_year_and_can_still_be_proved(services: Run
         assert audit_log.find_broken_row(db) is not None, "what somebody else takes away shows"
 
 
-def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Runtime) -> None:
+def test_ten_year_old_rows_are_deleted_or_anonymized(services: Runtime) -> None:
     """One row in every table; ten years later none says more of a family than that it is known."""
     with services.database.write() as db:
         fill(db, 901)
@@ -122,7 +122,7 @@ def test_everything_of_ten_years_ago_goes_or_leads_to_nobody(services: Runtime) 
                 assert not row_["contact_id"], name
 
 
-def test_killed_in_the_middle_it_goes_on(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_run_resumes(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     with services.database.write() as db:
         for _ in range(7):
             one = deliveries.plan_reminder(db, "ana_ruiz", "x", now())
@@ -150,14 +150,14 @@ def test_killed_in_the_middle_it_goes_on(services: Runtime, monkeypatch: pytest.
     assert [run.ended_at is None for run in runs] == [False, True]
 
 
-def test_once_a_day(services: Runtime) -> None:
+def test_retention_runs_once_a_day(services: Runtime) -> None:
     for hours, many in ((0, 1), (1, 1), (19, 1), (21, 2), (45, 3)):
         with time_machine.travel(NOW + timedelta(hours=hours)):
             job.delete_expired_daily(services)
             assert count(services, "retention_runs") == many
 
 
-def test_erasing_finds_the_rows_that_retention_has_not(services: Runtime, family: Family) -> None:
+def test_erasure_finds_rows_retention_has_not_deleted(services: Runtime, family: Family) -> None:
     a_case(services, family)
     with services.database.write() as db:
         erasure.erase_family(db, 1, now())

@@ -33,7 +33,9 @@ def midnight(text: str) -> datetime:
         ("signed form,2026-08-31", {"basis_on": date(2026, 8, 15)}, "signed form", "2026-08-31"),
     ],
 )
-def test_basis_and_date(roster: Roster, cells: str, options: dict[str, object], basis: str, at: str | None) -> None:
+def test_basis_and_date_are_read(
+    roster: Roster, cells: str, options: dict[str, object], basis: str, at: str | None
+) -> None:
     roster.read(f"phone,consent,consent date\n217-555-0123,{cells}\n", **options)
     family = roster.family(ANA)
     assert family.consent_basis == basis and family.consent_at
@@ -43,36 +45,36 @@ def test_basis_and_date(roster: Roster, cells: str, options: dict[str, object], 
     assert event.message_sid.startswith("roster:") and len(event.message_sid) <= 64
 
 
-def test_no_is_kept_as_no(roster: Roster) -> None:
+def test_no_is_recorded_as_no(roster: Roster) -> None:
     roster.read("phone,consent\n217-555-0123,No\n")
     assert roster.family(ANA).consent_at is None
     assert [event.kind for event in roster.events(ANA)] == ["denied"]
 
 
-def test_a_dated_no_is_kept_once(roster: Roster) -> None:
+def test_dated_no_is_recorded_once(roster: Roster) -> None:
     text = "phone,consent,consent date\n217-555-0123,no,2026-09-01\n"
     roster.read(text)
     assert roster.read(text).has_no_changes
 
 
-def test_neither_yes_nor_no_is_no_consent(roster: Roster) -> None:
+def test_unclear_value_is_no_consent(roster: Roster) -> None:
     roster.read("phone,consent\n217-555-0123,pending\n")
     assert roster.family(ANA).consent_at is None and roster.events(ANA) == [] and len(roster.warnings) == 1
 
 
 @pytest.mark.parametrize("day", ["2026-13-45", "soon", "2031-01-01", "0001-01-01"])
-def test_a_date_that_cannot_be_is_a_warning(roster: Roster, day: str) -> None:
+def test_impossible_date_is_a_warning(roster: Roster, day: str) -> None:
     roster.read(f"phone,consent,consent on\n217-555-0123,yes,{day}\n")
     given = roster.family(ANA).consent_at
     assert given and abs(given - NOW) < timedelta(minutes=2) and "date" in roster.warnings[0]
 
 
-def test_a_basis_with_a_number_in_it_is_not_kept(roster: Roster) -> None:
+def test_basis_containing_a_number_is_not_stored(roster: Roster) -> None:
     roster.read("phone,consent\n217-555-0123,call 217-555-0199\n")
     assert roster.family(ANA).consent_basis == USUAL and len(roster.warnings) == 1
 
 
-def test_no_undoes_yes_and_only_a_later_dated_yes_undoes_no(roster: Roster) -> None:
+def test_no_overrides_yes_and_only_later_dated_yes_overrides_no(roster: Roster) -> None:
     head = "phone,consent,consent date\n"
     roster.read(f"{head}217-555-0123,yes,\n")
     roster.read(f"{head}217-555-0123,no,2026-11-24\n")
@@ -89,7 +91,7 @@ def test_no_undoes_yes_and_only_a_later_dated_yes_undoes_no(roster: Roster) -> N
 
 
 @pytest.mark.parametrize("lines", [("yes", "no"), ("no", "yes")])
-def test_a_yes_and_a_no_in_one_file_are_a_no(roster: Roster, lines: tuple[str, str]) -> None:
+def test_yes_and_no_in_one_file_count_as_no(roster: Roster, lines: tuple[str, str]) -> None:
     text = "phone,consent\n" + "".join(f"217-555-0123,{line}\n" for line in lines)
     roster.read(text)
     assert roster.family(ANA).consent_at is None
@@ -99,7 +101,7 @@ def test_a_yes_and_a_no_in_one_file_are_a_no(roster: Roster, lines: tuple[str, s
     assert roster.dump() == before
 
 
-def test_next_week_the_date_is_still_the_first(roster: Roster) -> None:
+def test_repeated_import_keeps_the_first_date(roster: Roster) -> None:
     roster.read("phone\n217-555-0123\n")
     before = roster.dump()
     with time_machine.travel(NOW + timedelta(days=7)):
@@ -107,7 +109,7 @@ def test_next_week_the_date_is_still_the_first(roster: Roster) -> None:
     assert roster.dump() == before
 
 
-def test_a_dated_consent_takes_the_place_of_one_without(roster: Roster) -> None:
+def test_dated_consent_replaces_undated_consent(roster: Roster) -> None:
     roster.read("phone\n217-555-0123\n")
     roster.read("phone,consent,consent date\n217-555-0123,signed form,2026-08-31\n")
     assert roster.family(ANA).consent_basis == "signed form"
@@ -115,7 +117,7 @@ def test_a_dated_consent_takes_the_place_of_one_without(roster: Roster) -> None:
     assert roster.family(ANA).consent_basis == "signed form"
 
 
-def test_what_a_family_said_itself_is_not_downgraded(roster: Roster) -> None:
+def test_own_consent_of_a_family_is_not_downgraded(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
         contact = contacts.add(db, ANA, "sms", NOW)
@@ -138,7 +140,7 @@ def stop(roster: Roster, address: str) -> None:
 
 @pytest.mark.parametrize("channel", ["", "sms", "whatsapp", "voice"])
 @pytest.mark.parametrize("address", [ANA, f"whatsapp:{ANA}", f"voice:{ANA}"])
-def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str, channel: str) -> None:
+def test_opt_out_holds_on_every_channel(roster: Roster, address: str, channel: str) -> None:
     stop(roster, address)
     roster.read(f"phone,channel,consent,consent date\n217-555-0123,{channel},yes,2026-11-24\n")
     there = [found for one in (ANA, f"whatsapp:{ANA}", f"voice:{ANA}") if (found := roster.contact(one))]
@@ -147,7 +149,7 @@ def test_who_stopped_stays_stopped_on_every_channel(roster: Roster, address: str
 
 
 @pytest.mark.parametrize("way", ["whatsapp", "voice"])
-def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) -> None:
+def test_opt_out_outlives_erasure_of_the_contact(roster: Roster, way: str) -> None:
     database = roster.services.database
     with database.write() as db:
         families_consent_events.record(
@@ -158,7 +160,7 @@ def test_a_stop_outlives_the_erasing_of_the_contact(roster: Roster, way: str) ->
     assert contact and contact.opted_out_at and roster.family(ANA).consent_at is None
 
 
-def test_who_started_again_is_written_to(roster: Roster) -> None:
+def test_opted_in_again_family_gets_messages(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
         families_consent_events.record(db, database.vault.compute_lookup_hash(ANA), "stop", "keyword", "SM9", NOW)
@@ -172,7 +174,7 @@ def test_who_started_again_is_written_to(roster: Roster) -> None:
 
 
 @pytest.mark.parametrize("way", ["whatsapp", "voice"])
-def test_the_proof_stands_with_the_address_that_is_written_to(roster: Roster, way: str) -> None:
+def test_proof_belongs_to_the_address_in_use(roster: Roster, way: str) -> None:
     roster.read(f"phone,channel\n217-555-0123,{way}\n")
     with roster.services.database.read() as db:
         assert len(families_consent_events.list_history(db, [f"{way}:{ANA}"])) == 1

@@ -24,7 +24,7 @@ def test_two_children_at_two_schools_are_one_family(roster: Roster) -> None:
     assert contact and (contact.channel, contact.language) == ("sms", "es")
 
 
-def test_the_same_again_changes_nothing_and_says_so(roster: Roster) -> None:
+def test_identical_import_changes_nothing_and_says_so(roster: Roster) -> None:
     text = (
         "phone,school,language,role,tags,consent\n217-555-0123,lincoln,es,leader,bus 4,yes\n2175550145,harbor,ht,,,no\n"
     )
@@ -47,14 +47,14 @@ def test_the_same_again_changes_nothing_and_says_so(roster: Roster) -> None:
     ],
 )
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_headers_and_delimiters(roster: Roster, header: str, delimiter: str) -> None:
+def test_headers_and_delimiters_are_recognized(roster: Roster, header: str, delimiter: str) -> None:
     roster.read(f"{header}\n217-555-0123,lincoln,es\n".replace(",", delimiter))
     contact = roster.contact(ANA)
     assert contact and contact.language == "es"
     assert roster.schools(ANA) == ["lincoln"]
 
 
-def test_the_right_columns_of_many(roster: Roster) -> None:
+def test_right_columns_are_chosen_among_many(roster: Roster) -> None:
     roster.read(
         "Student name,School phone,Student cell,English Learner status,Work phone,Home phone,Cell,School,Next school year,"
         "Home language,Correspondence language\n"
@@ -85,7 +85,7 @@ def test_several_numbers_in_a_cell_are_several_families(roster: Roster, cell: st
     "cell",
     ["217-555-0123", "+1 217 555 0123", "1 (217) 555.0123", "217/555/0123", "217-555-0123 (mom)", "Maria 2175550123"],
 )
-def test_ways_to_write_a_number(roster: Roster, cell: str) -> None:
+def test_number_formats_are_read(roster: Roster, cell: str) -> None:
     roster.read(f"phone\n{cell}\n")
     assert roster.numbers() == {ANA}
 
@@ -108,7 +108,7 @@ def test_ways_to_write_a_number(roster: Roster, cell: str) -> None:
         ("217-555-0187 / 555-0187,lincoln,", "too few digits"),
     ],
 )
-def test_a_bad_line_is_named_and_keeps_nothing(roster: Roster, line: str, what: str) -> None:
+def test_bad_line_is_reported_and_skipped(roster: Roster, line: str, what: str) -> None:
     report = roster.read(f"phone,school,role\n217-555-0123,lincoln,\n{line}\n217-555-0145,lincoln,\n")
     assert (report.used, report.bad, report.new) == (2, 1, 2)
     (said,) = roster.bad
@@ -120,17 +120,17 @@ def test_a_bad_line_is_named_and_keeps_nothing(roster: Roster, line: str, what: 
 @pytest.mark.parametrize(
     "cell", ["lincoln", "LINCOLN", "Lincoln Elementary", "lincoln elem", "Lincoln Elementary School", "Linc"]
 )
-def test_ways_to_write_a_school(roster: Roster, cell: str) -> None:
+def test_school_formats_are_read(roster: Roster, cell: str) -> None:
     roster.read(f"phone,school\n217-555-0123,{cell}\n")
     assert roster.schools(ANA) == ["lincoln"]
 
 
-def test_several_schools_in_a_cell(roster: Roster) -> None:
+def test_several_schools_in_a_cell_are_read(roster: Roster) -> None:
     roster.read("phone,school\n217-555-0123,Lincoln / Harbor\n")
     assert roster.schools(ANA) == ["harbor", "lincoln"]
 
 
-def test_a_school_for_lines_that_name_none(roster: Roster) -> None:
+def test_default_school_applies_to_lines_without_one(roster: Roster) -> None:
     roster.read("phone\n217-555-0123\n", school="Harbor")
     assert roster.schools(ANA) == ["harbor"]
     with pytest.raises(UnusableFileError):
@@ -138,26 +138,26 @@ def test_a_school_for_lines_that_name_none(roster: Roster) -> None:
 
 
 @pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_encodings(roster: Roster, codec: str) -> None:
+def test_encodings_are_detected(roster: Roster, codec: str) -> None:
     roster.read("teléfono,idioma\n217-555-0123,español\n".encode(codec))
     contact = roster.contact(ANA)
     assert contact and contact.language == "es"
     assert any("not UTF-8" in said for said in roster.said) == (codec == "cp1252")
 
 
-def test_quoted_line_breaks_and_line_numbers(roster: Roster) -> None:
+def test_line_numbers_count_quoted_line_breaks(roster: Roster) -> None:
     roster.read('note,phone\r\n"one\r\ntwo",217-555-0123\r\n\r\n,1\r\n')
     assert roster.numbers() == {ANA}
     assert roster.bad[0].startswith("roster0.csv, line 5: ")
 
 
-def test_a_quotation_mark_that_is_not_closed(roster: Roster) -> None:
+def test_unclosed_quotation_mark_is_reported(roster: Roster) -> None:
     rest = "".join(f"x,217-555-{number:04}\n" for number in range(150, 190))
     report = roster.read(f'note,phone\n"open,217-555-0123\n{rest}')
     assert report.bad == 1 and "quotation mark" in roster.bad[0] and "lines 2 to" in roster.bad[0]
 
 
-def test_a_line_without_end_does_not_fill_the_memory(roster: Roster) -> None:
+def test_endless_line_does_not_fill_memory(roster: Roster) -> None:
     report = roster.read("phone,school\n" + "9" * 1_000_000 + "\n217-555-0123,lincoln\n")
     assert report.bad == 1 and "too long" in roster.bad[0]
     assert roster.numbers() == {ANA}
@@ -172,7 +172,7 @@ def test_a_line_without_end_does_not_fill_the_memory(roster: Roster) -> None:
         (b"\x7fELF\0\0\0", "no text file"),
     ],
 )
-def test_a_file_that_is_no_roster_imports_nothing(roster: Roster, content: bytes, why: str) -> None:
+def test_invalid_roster_file_imports_nothing(roster: Roster, content: bytes, why: str) -> None:
     with pytest.raises(UnusableFileError) as refused:
         roster.read("phone\n217-555-0123\n", content)
     assert why in str(refused.value) and "217" not in str(refused.value)
@@ -183,13 +183,13 @@ def test_a_file_that_is_no_roster_imports_nothing(roster: Roster, content: bytes
     "column", ["phone", "school", "language", "role", "channel", "tags", "consent", "consent date"]
 )
 @pytest.mark.timeout(20)
-def test_a_cell_of_a_hundred_thousand_spaces_holds_nothing_up(roster: Roster, column: str) -> None:
+def test_cell_of_a_hundred_thousand_spaces_is_fast(roster: Roster, column: str) -> None:
     long = "1" + " " * 100_000 + "1"
     roster.read(f"mobile,{column}\n217-555-0123,{long}\n")
     assert len(roster.findings) == 1 or column == "phone"
 
 
-def test_an_unknown_language_is_a_warning(roster: Roster) -> None:
+def test_unknown_language_is_a_warning(roster: Roster) -> None:
     report = roster.read("phone,language\n217-555-0123,Klingon\n217-555-0145,K'iche'\n")
     assert (report.used, report.warnings, report.bad) == (2, 2, 0)
     contact = roster.contact(ANA)
@@ -197,7 +197,7 @@ def test_an_unknown_language_is_a_warning(roster: Roster) -> None:
     assert "Klingon" not in roster.warnings[0] and "gets English" in roster.warnings[0]
 
 
-def test_a_language_that_a_family_chose_stays(roster: Roster) -> None:
+def test_language_chosen_by_family_is_kept(roster: Roster) -> None:
     database = roster.services.database
     with database.write() as db:
         contact = contacts.add(db, f"whatsapp:{ANA}", "whatsapp", datetime.now(UTC))
@@ -209,14 +209,14 @@ def test_a_language_that_a_family_chose_stays(roster: Roster) -> None:
     assert roster.schools(ANA) == ["lincoln"]
 
 
-def test_who_chose_none_gets_the_rosters(roster: Roster) -> None:
+def test_family_without_choice_gets_the_roster_language(roster: Roster) -> None:
     roster.read("phone\n217-555-0123\n")
     report = roster.read("phone,language\n217-555-0123,Spanish\n")
     contact = roster.contact(ANA)
     assert contact and contact.language == "es" and report.changed == 1
 
 
-def test_channels(roster: Roster) -> None:
+def test_channels_are_read(roster: Roster) -> None:
     roster.read("phone,channel\n217-555-0123,WhatsApp\n217-555-0145,pigeon\n")
     assert roster.contact(f"whatsapp:{ANA}") and not roster.contact(ANA)
     assert roster.contact(JEAN) and "channel" in roster.warnings[0]
@@ -227,7 +227,7 @@ def test_channels(roster: Roster) -> None:
 
 
 @pytest.mark.parametrize("cell", ["voice", "Phone call", "llamadas"])
-def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
+def test_nonreading_family_gets_calls(roster: Roster, cell: str) -> None:
     report = roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n")
     contact = roster.contact(f"voice:{ANA}")
     assert contact and (contact.channel, contact.language) == ("voice", "es") and report.new == 1
@@ -236,18 +236,18 @@ def test_who_does_not_read_is_rung(roster: Roster, cell: str) -> None:
     assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n").has_no_changes
 
 
-def test_a_language_without_a_voice_is_written_to_whom_calls_would_say_nothing(roster: Roster) -> None:
+def test_language_without_voice_gets_texts_instead_of_calls(roster: Roster) -> None:
     roster.read("phone,channel,language\n217-555-0123,voice,Somali\n")
     contact = roster.contact(f"voice:{ANA}")
     assert contact and find_delivery_route(roster.services, contact).transport == "text"
 
 
-def test_both_channels_in_one_file(roster: Roster) -> None:
+def test_both_channels_in_one_file_are_kept(roster: Roster) -> None:
     report = roster.read("phone,channel\n217-555-0123,whatsapp\n217-555-0123,sms\n")
     assert roster.contact(ANA) and roster.contact(f"whatsapp:{ANA}") and report.new == 1
 
 
-def test_roles_and_tags(roster: Roster) -> None:
+def test_roles_and_tags_are_read(roster: Roster) -> None:
     roster.read("phone,role,tags\n217-555-0123,Community leader,Bus 4; soccer\n217-555-0145,Mother,\n")
     assert (roster.family(ANA).role, roster.family(JEAN).role) == ("leader", "family")
     with roster.services.database.read() as db:
@@ -256,7 +256,7 @@ def test_roles_and_tags(roster: Roster) -> None:
     assert roster.family(ANA).role == "leader", "a leader stays one"
 
 
-def test_staff_only_if_wanted_students_never(roster: Roster) -> None:
+def test_staff_are_imported_on_request_and_students_never(roster: Roster) -> None:
     text = "phone,role\n217-555-0123,teacher\n217-555-0145,student\n"
     report = roster.read(text)
     assert (report.used, report.left_out, roster.numbers()) == (0, 2, set())
@@ -266,7 +266,7 @@ def test_staff_only_if_wanted_students_never(roster: Roster) -> None:
     assert roster.family(ANA).role == "family", "a teacher who is a parent"
 
 
-def test_whole_takes_off_whom_it_no_longer_names(roster: Roster) -> None:
+def test_whole_roster_removes_families_not_listed(roster: Roster) -> None:
     roster.read("phone,school\n217-555-0123,lincoln\n217-555-0123,harbor\n217-555-0145,lincoln\n")
     again = "phone,school\n217-555-0145,lincoln\n"
     assert roster.read(again).left == 0
@@ -277,7 +277,7 @@ def test_whole_takes_off_whom_it_no_longer_names(roster: Roster) -> None:
     assert roster.schools(JEAN) == ["lincoln"]
 
 
-def test_a_broken_file_is_not_taken_for_the_whole_roster(roster: Roster) -> None:
+def test_broken_file_is_not_accepted_as_a_whole_roster(roster: Roster) -> None:
     roster.read("phone,school\n217-555-0123,lincoln\n")
     report = roster.read("phone,school\n217-555-0145,lincoln\n1,lincoln\n", whole=True)
     assert report.left == 0 and "too many lines are bad" in str(report)
@@ -285,7 +285,7 @@ def test_a_broken_file_is_not_taken_for_the_whole_roster(roster: Roster) -> None
 
 
 @pytest.mark.parametrize("at_once", [1, 250])
-def test_a_trial_changes_nothing_and_counts_the_same(
+def test_dry_run_changes_nothing_and_counts_the_same(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(importer, "LINE_BATCH_SIZE", at_once)
@@ -320,7 +320,7 @@ LINES = st.lists(
     lines=LINES,
     raw=st.binary(max_size=20),
 )
-def test_no_file_raises_or_is_half_imported(roster: Roster, header: str, lines: list[str], raw: bytes) -> None:
+def test_any_file_imports_fully_or_not_at_all(roster: Roster, header: str, lines: list[str], raw: bytes) -> None:
     content = "\n".join([header, *lines]).encode("utf-8", "surrogatepass") + raw
     before = roster.dump()
     try:

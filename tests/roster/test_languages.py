@@ -34,7 +34,7 @@ def languages() -> LanguageFinder:
 
 
 @pytest.mark.parametrize(("code", "cell"), [(code, cell) for code, cells in WAYS.items() for cell in cells])
-def test_ways_to_write_a_language(languages: LanguageFinder, code: str, cell: str) -> None:
+def test_language_formats_are_read(languages: LanguageFinder, code: str, cell: str) -> None:
     assert languages.find(cell) == code
 
 
@@ -56,10 +56,10 @@ def test_ways_to_write_a_language(languages: LanguageFinder, code: str, cell: st
         "x" * 5000,
     ],
 )
-def test_what_is_not_known_or_not_spoken_here(languages: LanguageFinder, cell: str) -> None:
+def test_unknown_or_unsupported_language_is_not_found(languages: LanguageFinder, cell: str) -> None:
     assert languages.find(cell) is None
 
 
-def test_what_a_district_adds_is_known() -> None:
+def test_district_language_is_found() -> None:
     assert LanguageFinder(("en", "sw", "quc")).find("Kiswahili") == "sw"
     assert LanguageFinder(("en", "sw", "quc")).find("K'iche'") == "quc"

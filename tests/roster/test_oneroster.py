@@ -66,7 +66,9 @@ def expect_guardians(roster: Roster) -> None:
 
 @pytest.mark.parametrize("members", [MEMBERS_11, MEMBERS_12], ids=["1.1", "1.2"])
 @pytest.mark.parametrize("order", [1, -1])
-def test_files_known_by_their_headers(roster: Roster, members: tuple[tuple[str, str], ...], order: int) -> None:
+def test_files_are_recognized_by_their_headers(
+    roster: Roster, members: tuple[tuple[str, str], ...], order: int
+) -> None:
     report = roster.read(*[content for _, content in members][::order])
     expect_guardians(roster)
     assert report.new == 2 and report.bad == 0
@@ -75,7 +77,7 @@ def test_files_known_by_their_headers(roster: Roster, members: tuple[tuple[str, 
 
 
 @pytest.mark.parametrize("members", [MEMBERS_11, MEMBERS_12], ids=["1.1", "1.2"])
-def test_zip(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
+def test_zip_is_read(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
     extra = (("manifest.csv", "propertyName,value\nmanifest.version,1.0\n"), ("courses.csv", "sourcedId,title\nc,x\n"))
     given = bundle(*members, *extra, ("__notes.txt", "x"))
     roster.read(given)
@@ -85,7 +87,7 @@ def test_zip(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
     assert roster.dump() == before
 
 
-def test_staff_if_wanted(roster: Roster) -> None:
+def test_staff_are_imported_on_request(roster: Roster) -> None:
     roster.read(ORGS, USERS_11, staff=True)
     assert roster.numbers() == {ANA, JEAN, TEACHER}
     assert roster.family(TEACHER).role == "staff" and roster.schools(TEACHER) == ["lincoln"]
@@ -98,7 +100,7 @@ def test_staff_if_wanted(roster: Roster) -> None:
         ("g1,active,2026-08-01,true", "g1,active,2026-09-01,false"),
     ],
 )
-def test_a_guardian_marked_as_gone_loses_its_schools(roster: Roster, row: str, gone: str) -> None:
+def test_inactive_guardian_loses_schools(roster: Roster, row: str, gone: str) -> None:
     roster.read(ORGS, USERS_11)
     report = roster.read(ORGS, USERS_11.replace(row, gone))
     assert (roster.schools(ANA), report.left, report.changed) == ([], 2, 1)
@@ -106,7 +108,7 @@ def test_a_guardian_marked_as_gone_loses_its_schools(roster: Roster, row: str, g
     assert roster.read(ORGS, USERS_11.replace(row, gone)).has_no_changes
 
 
-def test_a_number_that_somebody_still_has_keeps_its_schools(roster: Roster) -> None:
+def test_number_still_used_by_another_guardian_keeps_schools(roster: Roster) -> None:
     """The father is marked as gone, the mother has the same telephone."""
     father = "g0,tobedeleted,2026-08-01,true,o1,guardian,g0,,X,Planted,,,,217-555-0123,,,,,\n"
     head, *lines = USERS_11.splitlines(keepends=True)
@@ -117,18 +119,18 @@ def test_a_number_that_somebody_still_has_keeps_its_schools(roster: Roster) -> N
         assert roster.read(ORGS, users, dry_run=True).left == 0
 
 
-def test_in_12_a_role_that_was_taken_back(roster: Roster) -> None:
+def test_withdrawn_role_in_version_12_loses_schools(roster: Roster) -> None:
     roster.read(ORGS, USERS_12, ROLES_12)
     report = roster.read(ORGS, USERS_12, ROLES_12.replace("r4,active", "r4,tobedeleted"))
     assert roster.schools(JEAN) == [] and report.left == 1
 
 
-def test_a_student_marked_as_gone_gives_no_school(roster: Roster) -> None:
+def test_inactive_student_gives_no_school(roster: Roster) -> None:
     roster.read(ORGS, USERS_11.replace("s2,active", "s2,tobedeleted"))
     assert roster.schools(ANA) == ["lincoln"]
 
 
-def test_bad_and_empty_numbers(roster: Roster) -> None:
+def test_bad_numbers_are_reported_and_empty_ones_skipped(roster: Roster) -> None:
     users = USERS_11.replace("217-555-0145", "").replace("217-555-0123", "12")
     report = roster.read(ORGS, users)
     assert report.bad == 2 and roster.bad == [
@@ -141,12 +143,12 @@ def test_bad_and_empty_numbers(roster: Roster) -> None:
     ("files", "why"),
     [((USERS_12,), "roles.csv"), ((ORGS,), "users.csv is not among them"), ((USERS_12, ORGS), "roles.csv")],
 )
-def test_a_file_that_is_missing_is_named(roster: Roster, files: tuple[str, ...], why: str) -> None:
+def test_missing_file_is_named(roster: Roster, files: tuple[str, ...], why: str) -> None:
     with pytest.raises(UnusableFileError, match=why):
         roster.read(*files)
 
 
-def test_organizations_in_no_file_are_told_once(roster: Roster) -> None:
+def test_unknown_organizations_are_reported_once(roster: Roster) -> None:
     roster.read(USERS_11.replace("o2", "harbor"))
     assert roster.schools(JEAN) == ["harbor"], "an id of the district file"
     assert [one for one in roster.warnings if "organizations" in one] == [
@@ -154,7 +156,7 @@ def test_organizations_in_no_file_are_told_once(roster: Roster) -> None:
     ]
 
 
-def test_a_zip_that_would_burst_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zip_bomb_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheet_reader, "RATIO_CHECK_MIN_BYTES", 1 << 20)
     with pytest.raises(UnusableFileError, match="unpacks to"):
         roster.read(bundle(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
@@ -169,7 +171,7 @@ def test_a_zip_that_would_burst_is_refused(roster: Roster, monkeypatch: pytest.M
         (bundle(*MEMBERS_11).replace(b"guardian", b"guardiam"), "damaged"),
     ],
 )
-def test_zips_that_are_no_roster(roster: Roster, content: bytes, why: str) -> None:
+def test_invalid_zip_is_refused(roster: Roster, content: bytes, why: str) -> None:
     if why == "damaged":
         at = content.index(b"users.csv") + 40
         content = content[:at] + bytes([content[at] ^ 255]) + content[at + 1 :]
@@ -177,12 +179,12 @@ def test_zips_that_are_no_roster(roster: Roster, content: bytes, why: str) -> No
         roster.read(content)
 
 
-def test_a_name_in_a_zip_cannot_lead_the_terminal_astray(roster: Roster) -> None:
+def test_file_name_in_zip_cannot_control_the_terminal(roster: Roster) -> None:
     roster.read(bundle(("\x1b[31m.csv", "phone\n1\n")))
     assert "\x1b" not in roster.bad[0]
 
 
-def test_nothing_of_names_or_numbers_is_on_the_disk(roster: Roster, tmp_path: Path) -> None:
+def test_no_name_or_number_is_left_on_disk(roster: Roster, tmp_path: Path) -> None:
     roster.read(bundle(*MEMBERS_12))
     plain = "Parent name,phone,school,consent,tags\nAna Planted,217-555-0150,lincoln,signed form,bus 4\n"
     roster.read(plain)

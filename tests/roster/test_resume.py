@@ -43,7 +43,7 @@ def import_it(services: Runtime, path: Path) -> None:
 
 
 @pytest.mark.long
-def test_killed_in_the_middle_it_goes_on(roster: Roster) -> None:
+def test_killed_import_resumes(roster: Roster) -> None:
     path = roster.file(numbered(LINES) + "1,lincoln\n")
     roster.services.database.engine.dispose()
     process = multiprocessing.get_context("fork").Process(target=import_it, args=(roster.services, path))
@@ -77,9 +77,7 @@ def stop_after(roster: Roster, monkeypatch: pytest.MonkeyPatch, batches: int, *f
     monkeypatch.setattr(importer, "_save_lines", keep)
 
 
-def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
-    roster: Roster, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_whole_roster_removes_no_one_wrongly(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "LINE_BATCH_SIZE", 10)
     path = roster.file(numbered(40), "whole.csv")
     stop_after(roster, monkeypatch, 2, path, whole=True)
@@ -92,7 +90,7 @@ def test_a_whole_roster_that_was_broken_off_takes_nobody_off_wrongly(
     assert (report.earlier_line_count, report.left) == (0, 0)
 
 
-def test_two_at_once_do_not_take_each_others_families_off(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_imports_do_not_remove_each_others_families(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     path, other = roster.file(numbered(10), "whole.csv"), roster.file(numbered(11), "other.csv")
     finish = importer._finish_run
 
@@ -106,7 +104,7 @@ def test_two_at_once_do_not_take_each_others_families_off(roster: Roster, monkey
     assert report.left == 0 and "Another import ran meanwhile" in str(report)
 
 
-def test_options_make_another_import(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_different_options_start_a_new_import(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importer, "LINE_BATCH_SIZE", 10)
     path = roster.file(numbered(40))
     stop_after(roster, monkeypatch, 2, path)
@@ -119,7 +117,7 @@ def invoke(services: Runtime, monkeypatch: pytest.MonkeyPatch, *words: str) -> t
     return done.exit_code, done.stdout, done.stderr
 
 
-def test_the_command(roster: Roster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_command_imports_and_writes_a_report(roster: Roster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     path = roster.file("phone,school\n217-555-0123,lincoln\n12,lincoln\n", "=fam\x07ilies.csv")
     code, out, err = invoke(roster.services, monkeypatch, str(path), "--report", str(tmp_path / "bad.csv"))
     assert code == 0
@@ -141,7 +139,7 @@ def test_the_command(roster: Roster, monkeypatch: pytest.MonkeyPatch, tmp_path: 
         ("phone\n217-555-0123\n", ("--dry-run",), 0),
     ],
 )
-def test_exit_codes(
+def test_exit_code_matches_the_result(
     roster: Roster, monkeypatch: pytest.MonkeyPatch, content: str, words: tuple[str, ...], code: int
 ) -> None:
     path = roster.file(content)
@@ -149,7 +147,7 @@ def test_exit_codes(
     assert roster.numbers() == set()
 
 
-def test_a_database_that_fails_shows_nothing_of_the_families(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_database_failure_shows_no_family_data(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     with roster.services.database.write() as db:
         db.exec_driver_sql("DROP TABLE family_tags")
     path = roster.file("phone,tags\n217-555-0123,bus 4\n")

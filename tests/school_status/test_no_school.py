@@ -26,7 +26,9 @@ def reporter(new_family: Callable[[str], Family]) -> Family:
     return family
 
 
-def test_who_names_the_school_later_is_told_of_it(services: Runtime, twilio: TwilioStandIn, reporter: Family) -> None:
+def test_reporter_who_names_school_later_gets_status(
+    services: Runtime, twilio: TwilioStandIn, reporter: Family
+) -> None:
     set_(services)
     assert told(services, twilio, NUMBER) == [], "it may mean another school"
     reporter.text("JOIN harbor")
@@ -37,7 +39,7 @@ def test_who_names_the_school_later_is_told_of_it(services: Runtime, twilio: Twi
     assert len(told(services, twilio, NUMBER)) == count, "once"
 
 
-def test_whose_only_school_the_roster_knows_is_told_of_it(
+def test_reporter_with_one_roster_school_gets_status(
     services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     with services.database.write() as db:
@@ -50,7 +52,7 @@ def test_whose_only_school_the_roster_knows_is_told_of_it(
     assert "We checked Lincoln Elementary" in told(services, twilio, NUMBER)[0]
 
 
-def test_who_never_named_one_is_told_once_every_school_was_checked(
+def test_reporter_without_school_gets_status_once_all_are_checked(
     services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     set_(services)
@@ -69,7 +71,7 @@ def test_who_never_named_one_is_told_once_every_school_was_checked(
         assert "What we told you about Harbor Middle School" in back and "does not count any more" in back
 
 
-def test_one_that_did_not_leave_was_not_told(services: Runtime, twilio: TwilioStandIn, reporter: Family) -> None:
+def test_unsent_status_does_not_count_as_sent(services: Runtime, twilio: TwilioStandIn, reporter: Family) -> None:
     for school in ("lincoln", "riverbend"):
         set_(services, school)
     withdraw_school_status(services, set_(services, "harbor").id, "dana_cole")
@@ -78,7 +80,7 @@ def test_one_that_did_not_leave_was_not_told(services: Runtime, twilio: TwilioSt
     assert len(told(services, twilio, NUMBER)) == 1
 
 
-def test_a_school_whose_statement_has_ended_is_not_checked_any_more(
+def test_school_with_ended_status_no_longer_counts_as_checked(
     services: Runtime, twilio: TwilioStandIn, reporter: Family
 ) -> None:
     for school in ("lincoln", "riverbend"):

@@ -51,7 +51,7 @@ def at_lincoln(new_family: Callable[[str], Family]) -> Callable[[str, str], Fami
     return made
 
 
-def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_question_gets_status_with_time_until_it_ends(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family, later = at_lincoln("+12175550170"), at_lincoln("+12175550171")
     set_(services)
     reply = family.text(ASKS)
@@ -63,7 +63,7 @@ def test_who_asks_reads_it_with_its_time_and_nothing_after_it_ended(services: Ru
         assert "We checked" not in after and "I am asking people at the school" in after
 
 
-def test_the_school_that_is_named_comes_before_ones_own(services: Runtime, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
+def test_named_school_overrides_own_school(services: Runtime, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
     set_(services, "harbor")
     assert "We checked" not in at_lincoln("+12175550170").text(ASKS)
     assert "We checked Harbor Middle School" in at_lincoln("+12175550171").text("did ICE come to Harbor today?")
@@ -72,25 +72,25 @@ def test_the_school_that_is_named_comes_before_ones_own(services: Runtime, at_li
     assert "We checked Harbor Middle School" in family.text("somebody said it was at Harbor at nine")
 
 
-def test_it_is_said_once_a_conversation(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_status_is_sent_once_per_conversation(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     set_(services)
     assert "We checked" in family.text(ASKS) and "We checked" not in family.text("my cousin saw it at Lincoln")
 
 
-def test_the_policy_page_of_a_menu_says_it_too(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_policy_page_includes_the_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services, kind="normal_day")
     reply = at_lincoln("+12175550170").text("what does the school do if ICE agents come")
     assert "It is a normal school day there." in reply and reply.index("normal to worry") < reply.index("We checked")
 
 
-def test_it_is_said_in_the_familys_language_or_marked(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_status_is_in_family_language_or_marked(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services)
     reply = at_lincoln("+12175550170", "español").text("¿es verdad que la migra estuvo en la escuela?")
     assert "Lincoln Elementary" in reply and "martes 24 de noviembre" in reply
 
 
-def test_an_emergency_is_not_answered_with_it(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_emergency_is_not_answered_with_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     set_(services)
     reply = at_lincoln("+12175550170").text("ICE is at Lincoln right now, they are at the door of the school")
     assert "911" in reply and "We checked" not in reply
@@ -101,9 +101,7 @@ def told(services: Runtime, twilio: TwilioStandIn, number: str) -> list[str]:
     return [one.body for one in twilio.sent_to(number)]
 
 
-def test_who_reported_a_rumour_is_told_what_was_found_once(
-    services: Runtime, twilio: TwilioStandIn, at_lincoln
-) -> None:  # type: ignore[no-untyped-def]
+def test_rumor_reporter_gets_the_result_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     reporter, other, stopped = (
         at_lincoln("+12175550170", "español"),
         at_lincoln("+12175550171"),
@@ -130,13 +128,13 @@ def test_who_reported_a_rumour_is_told_what_was_found_once(
     )
 
 
-def test_a_rumour_about_another_school_is_not_answered(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_rumor_about_another_school_is_not_answered(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     set_(services, "harbor")
     assert told(services, twilio, "+12175550170") == []
 
 
-def test_two_addresses_of_a_family_are_told_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_family_with_two_addresses_gets_status_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     at_lincoln("whatsapp:+12175550170").text(ASKS)
     set_(services)
@@ -145,7 +143,7 @@ def test_two_addresses_of_a_family_are_told_once(services: Runtime, twilio: Twil
     assert len([one for one in everybody if CLEAR in one]) == 1
 
 
-def test_nobody_is_woken_by_it(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_status_waits_for_morning(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     with time_machine.travel(NOW + timedelta(hours=13)):
         at_lincoln("+12175550171").text(ASKS)
@@ -154,9 +152,7 @@ def test_nobody_is_woken_by_it(services: Runtime, twilio: TwilioStandIn, at_linc
         assert len(told(services, twilio, "+12175550171")) == 1, "it asked a minute ago"
 
 
-def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
-    services: Runtime, twilio: TwilioStandIn, at_lincoln
-) -> None:  # type: ignore[no-untyped-def]
+def test_withdrawn_status_is_retracted_from_recipients(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
     first = set_(services)
@@ -172,17 +168,13 @@ def test_what_counts_no_more_is_taken_back_from_those_who_were_told(
     assert "does not count any more" in told(services, twilio, "+12175550170")[3]
 
 
-def test_what_was_not_sent_yet_is_not_sent_after_it_was_taken_back(
-    services: Runtime, twilio: TwilioStandIn, at_lincoln
-) -> None:  # type: ignore[no-untyped-def]
+def test_unsent_status_is_not_sent_after_withdrawal(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     withdraw_school_status(services, set_(services).id, "dana_cole")
     assert told(services, twilio, "+12175550170") == []
 
 
-def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
-    services: Runtime, twilio: TwilioStandIn, at_lincoln
-) -> None:  # type: ignore[no-untyped-def]
+def test_delayed_status_is_not_sent_after_it_ends(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     """The provider, or our workers, were away for hours: "no agents this morning" is no news in the afternoon."""
     at_lincoln("+12175550170").text(ASKS)
     set_(services)
@@ -195,7 +187,7 @@ def test_what_could_not_be_sent_in_time_is_not_sent_after_it_ended(
         assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
 
 
-def test_an_older_statement_does_not_come_back(services: Runtime) -> None:
+def test_older_status_does_not_return(services: Runtime) -> None:
     set_(services, validity=timedelta(hours=4))
     newer = set_(services, kind="normal_day", validity=timedelta(minutes=10))
     withdraw_school_status(services, newer.id, "dana_cole")
@@ -209,16 +201,16 @@ def test_an_older_statement_does_not_come_back(services: Runtime) -> None:
         {"checked_at": NOW - timedelta(hours=2)}, {"checked_at": NOW + timedelta(hours=1)},
     ],
 )  # fmt: skip
-def test_what_cannot_be_said(services: Runtime, wrong: dict[str, object]) -> None:
+def test_invalid_status_is_refused(services: Runtime, wrong: dict[str, object]) -> None:
     with pytest.raises(SchoolStatusError):
         set_(services, **wrong)  # type: ignore[arg-type]
 
 
-def test_there_is_no_kind_that_tells_where_agents_are() -> None:
+def test_no_status_kind_reveals_where_agents_are() -> None:
     assert set(SCHOOL_STATUS_KINDS) == {"no_agents", "checking", "normal_day"}
 
 
-def test_only_the_chain_of_the_safety_lead_may(library: Library) -> None:
+def test_only_safety_lead_chain_can_set_status(library: Library) -> None:
     may = {who for who in library.district.staff if can_set_status(library.district, who, "lincoln")}
     assert may == {"dana_cole", "sam_ortiz"}
     assert not can_set_status(library.district, "sam_ortiz", "harbor"), "who works at one school speaks for that one"
@@ -230,22 +222,22 @@ def test_only_the_chain_of_the_safety_lead_may(library: Library) -> None:
 # By text
 
 
-def test_by_text_it_is_set_and_confirmed_with_what_families_read(
+def test_status_by_text_is_set_and_confirmed_with_its_wording(
     services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     reply = new_family(DANA).text("STATUS LINCOLN CLEAR")
-    assert "until Tuesday, November 24, 12:00 PM" in reply and CLEAR in reply and "STATUS LINCOLN OFF" in reply
+    assert "Until Tuesday, November 24, 12:00 PM" in reply and CLEAR in reply and "STATUS LINCOLN OFF" in reply
     assert CLEAR in family.text(ASKS)
-    assert any("Dana Cole said by text how Lincoln" in one for one in told(services, twilio, SAM))
-    assert new_family(SAM).text("status lincoln off").startswith("Taken back")
+    assert any("Dana Cole texted a new status for Lincoln" in one for one in told(services, twilio, SAM))
+    assert new_family(SAM).text("status lincoln off").startswith("Withdrawn")
     assert "read nothing" in new_family(DANA).text("STATUS Lincoln")
     with services.database.read() as db:
         did = [(one.who, one.what) for one in audit_log.list_newest(db, 5, "school lincoln")]
     assert did == [("sam_ortiz", "withdrew a school status"), ("dana_cole", "set a school status")]
 
 
-def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
+def test_repeated_text_sets_and_sends_once(
     services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family]
 ) -> None:
     for _ in range(2):
@@ -255,9 +247,9 @@ def test_a_repeat_of_the_text_sets_and_tells_nothing_twice(
     assert len(told(services, twilio, SAM)) == 1
 
 
-def test_who_is_not_of_the_chain_sets_nothing(services: Runtime, new_family: Callable[[str], Family]) -> None:
-    assert "Only the people of the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
-    assert "Only the people" in new_family(SAM).text("STATUS HARBOR CLEAR")
+def test_staff_outside_the_chain_set_nothing(services: Runtime, new_family: Callable[[str], Family]) -> None:
+    assert "Only the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
+    assert "Only the safety lead" in new_family(SAM).text("STATUS HARBOR CLEAR")
     new_family("+12175550188").text("STATUS LINCOLN CLEAR")
     assert services.statuses.get_current(now()) == {}
 
@@ -279,14 +271,14 @@ def test_only_the_exact_form_counts(library: Library, text: str, asked: SchoolSt
 
 
 @given(st.text(max_size=80))
-def test_any_text_is_read_without_an_error(library: Library, text: str) -> None:
+def test_any_text_is_parsed_without_error(library: Library, text: str) -> None:
     parse(library.district, text)
 
 
 # Without waiting
 
 
-def test_messages_do_not_ask_the_database_for_it(
+def test_messages_do_not_query_the_database_for_status(
     services: Runtime, at_lincoln, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     family, asked = at_lincoln("+12175550170"), []
@@ -296,7 +288,7 @@ def test_messages_do_not_ask_the_database_for_it(
     assert len(asked) == 1
 
 
-def test_with_the_database_away_nothing_holds(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_gives_no_status(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.exc import OperationalError
 
     set_(services)
@@ -308,7 +300,7 @@ def test_with_the_database_away_nothing_holds(services: Runtime, monkeypatch: py
     assert services.statuses.get_current(now()) == {}
 
 
-def test_a_stopped_family_stays_stopped(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_opted_out_family_gets_no_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
     family.text("STOP")

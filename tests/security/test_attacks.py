@@ -48,7 +48,7 @@ def count(services: Runtime, table: object) -> int:
 
 
 @pytest.mark.parametrize("path", [MESSAGES, STATUS, VOICE])
-def test_a_forged_webhook_does_nothing(services: Runtime, client: FlaskClient, path: str) -> None:
+def test_forged_webhook_does_nothing(services: Runtime, client: FlaskClient, path: str) -> None:
     form = {"MessageSid": "SM1", "CallSid": "CA1", "From": "+12175550177", "Body": "0", "MessageStatus": "sent",
             "AccountSid": services.settings.account_sid}  # fmt: skip
     good = signed(services, path, form)["X-Twilio-Signature"]
@@ -67,7 +67,7 @@ def test_a_forged_webhook_does_nothing(services: Runtime, client: FlaskClient, p
     assert [count(services, one) for one in (contacts.contacts, cases.cases, deliveries.deliveries)] == [0, 0, 0]
 
 
-def test_a_captured_message_sent_again_opens_nothing_a_second_time(services: Runtime, family: Family) -> None:
+def test_replayed_message_opens_no_second_case(services: Runtime, family: Family) -> None:
     """The next minute, and after Redis has forgotten it: the body and the signature are those that Twilio sent."""
     form = {"MessageSid": "SM" + "7" * 32, "From": family.address, "Body": "I want to talk to a person",
             "AccountSid": family.account}  # fmt: skip
@@ -80,7 +80,7 @@ def test_a_captured_message_sent_again_opens_nothing_a_second_time(services: Run
     assert count(services, cases.cases) == 1
 
 
-def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, family: Family) -> None:
+def test_replayed_stop_does_not_undo_a_start(services: Runtime, family: Family) -> None:
     stop = {"MessageSid": "SM" + "8" * 32, "From": family.address, "Body": "STOP", "AccountSid": family.account}
     family.text("hello, good morning")
     family.post(stop)
@@ -99,7 +99,7 @@ def test_a_captured_stop_sent_again_does_not_undo_a_start(services: Runtime, fam
     assert family.text("is it safe at school?"), "it goes on being answered"
 
 
-def test_a_captured_report_moves_nothing_back(services: Runtime, family: Family, client: FlaskClient) -> None:
+def test_replayed_status_report_moves_nothing_back(services: Runtime, family: Family, client: FlaskClient) -> None:
     with services.database.write() as db:
         contact = contacts.add(db, "+12175550166", "sms", now())
         one, other = (deliveries.plan_staff_message(db, contact.id, text, now()) for text in "ab")
@@ -120,7 +120,7 @@ def test_a_captured_report_moves_nothing_back(services: Runtime, family: Family,
     assert [row.state for row in found if row] == ["delivered", "delivered"]
 
 
-def test_another_accounts_signed_report_is_refused(services: Runtime, client: FlaskClient) -> None:
+def test_signed_report_of_another_account_is_refused(services: Runtime, client: FlaskClient) -> None:
     form = {"MessageSid": "SM1", "MessageStatus": "sent", "AccountSid": "AC" + "9" * 32}
     assert client.post(STATUS, data=form, headers=signed(services, STATUS, form)).status_code == 403
 
@@ -169,7 +169,7 @@ def impostor(tmp_path: Path) -> Iterator[tuple[int, list[bytes]]]:
     listening.close()
 
 
-def test_a_name_that_leads_inside_is_told_nothing(
+def test_dns_rebinding_fails_before_sending_a_byte(
     services: Runtime, impostor: tuple[int, list[bytes]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """DNS rebinding: the name is Twilio's, the address is one of this network.  Its certificate gives it away before
@@ -193,7 +193,7 @@ def test_a_name_that_leads_inside_is_told_nothing(
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["ana", "nobody"])
-def test_each_lock_is_twice_as_long_as_the_one_before(services: Runtime, client: FlaskClient, name: str) -> None:
+def test_each_lock_is_twice_as_long_as_the_previous(services: Runtime, client: FlaskClient, name: str) -> None:
     password, waits = issue_password(services, "ana"), []
     with time_machine.travel(NOW) as clock:
         for _ in range(7):
@@ -209,7 +209,7 @@ def test_each_lock_is_twice_as_long_as_the_one_before(services: Runtime, client:
         assert log_in(fresh(client), "ana", password) == 302, "the right password forgave all that was before"
 
 
-def test_a_locked_unknown_name_is_told_the_same(services: Runtime, client: FlaskClient) -> None:
+def test_locked_unknown_name_gets_the_same_answer(services: Runtime, client: FlaskClient) -> None:
     for _ in range(6):
         _, page = post(client, "/console/login", "/console/login", name="nobody", password="wrong")
     assert "wait 15 minutes" in page
@@ -228,14 +228,14 @@ def limited(services: Runtime, proxies: int, headers: list[str]) -> list[int]:
 
 
 @pytest.mark.long
-def test_nobody_chooses_the_address_that_is_counted(services: Runtime) -> None:
+def test_client_cannot_choose_the_counted_address(services: Runtime) -> None:
     forged = [f"10.0.0.{number}" for number in range(24)]
     assert 429 in limited(services, 0, forged), "without a proxy the header is only something that a client wrote"
     assert 429 in limited(services, 1, [f"{one}, 203.0.113.9" for one in forged]), "what the proxy added counts"
     assert 429 not in limited(services, 1, [f"1.1.1.1, 203.0.113.{number}" for number in range(24)])
 
 
-def test_a_session_from_before_the_login_is_worth_nothing(services: Runtime, client: FlaskClient) -> None:
+def test_session_from_before_login_is_worthless(services: Runtime, client: FlaskClient) -> None:
     """Session fixation: who slipped somebody a cookie does not hold a session after that person has logged in."""
     password = issue_password(services, "ana")
     client.get("/console/login")
@@ -248,7 +248,7 @@ def test_a_session_from_before_the_login_is_worth_nothing(services: Runtime, cli
     assert not inside(thief)
 
 
-def test_a_code_that_was_seen_works_for_nobody_else(services: Runtime, client: FlaskClient) -> None:
+def test_observed_code_cannot_be_reused(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     assert log_in(client, "ana", password) == 302
     with time_machine.travel(NOW) as clock:
@@ -268,7 +268,7 @@ def production(services: Runtime) -> Flask:
     return create_app(runtime=replace(services, settings=strict))
 
 
-def test_the_cookie_of_production(production: Flask) -> None:
+def test_production_cookie_is_protected(production: Flask) -> None:
     answer = production.test_client().get("/console/login", base_url=PUBLIC)
     (cookie,) = answer.headers.getlist("Set-Cookie")
     assert cookie.startswith("__Host-puente=") and "Domain=" not in cookie
@@ -281,7 +281,7 @@ PERSONAL = re.compile(r"no-store")
 MAY_BE_KEPT = ("/static/", "/console/static/", "/media/", "/recordings/", "/m/<code>/kit/", "/simulator/static/")
 
 
-def test_every_answer_carries_the_headers(production: Flask) -> None:
+def test_every_response_has_security_headers(production: Flask) -> None:
     client = production.test_client()
     for rule in production.url_map.iter_rules():
         path = re.sub(r"<[^>]*>", "1", rule.rule)
@@ -295,7 +295,7 @@ def test_every_answer_carries_the_headers(production: Flask) -> None:
             assert PERSONAL.search(answer.headers["Cache-Control"]), rule
 
 
-def test_every_form_wants_its_token(services: Runtime, client: FlaskClient) -> None:
+def test_every_form_requires_its_token(services: Runtime, client: FlaskClient) -> None:
     """CSRF: another site's form has the cookie (a lax browser sends it), and not the token."""
     app = client.application
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
@@ -307,7 +307,7 @@ def test_every_form_wants_its_token(services: Runtime, client: FlaskClient) -> N
     assert inside(client), "not even the way out opened"
 
 
-def test_metrics_are_open_to_nobody_without_the_token(client: FlaskClient) -> None:
+def test_metrics_require_the_token(client: FlaskClient) -> None:
     if "/metrics" in {rule.rule for rule in client.application.url_map.iter_rules()}:
         for headers in ({}, {"Authorization": "Bearer "}, {"Authorization": "Bearer x"}):
             assert client.get("/metrics", headers=headers).status_code in (401, 403, 404)
@@ -316,7 +316,7 @@ def test_metrics_are_open_to_nobody_without_the_token(client: FlaskClient) -> No
 
 @pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example", "/\\evil.example", "/console/..//evil.example",
                                        "/console/@evil.example/../..", "%2f%2fevil.example", "/console/\t//evil.example"])  # fmt: skip
-def test_a_login_leads_to_no_other_site(services: Runtime, client: FlaskClient, elsewhere: str) -> None:
+def test_login_redirects_to_no_other_site(services: Runtime, client: FlaskClient, elsewhere: str) -> None:
     password = issue_password(services, "ana")
     form = {"name": "ana", "password": password, "csrf_token": token(client.get("/console/login").text)}
     answer = client.post("/console/login", query_string={"next": elsewhere}, data=form)
@@ -324,7 +324,7 @@ def test_a_login_leads_to_no_other_site(services: Runtime, client: FlaskClient, 
     assert answer.status_code == 302 and where.startswith("/console/") and "//" not in where and "\\" not in where
 
 
-def test_a_closed_login_is_out_at_once(services: Runtime, client: FlaskClient) -> None:
+def test_closed_login_is_logged_out_at_once(services: Runtime, client: FlaskClient) -> None:
     """A lost phone, somebody who leaves: one click ends every session of theirs."""
     assert log_in(client, "ana", issue_password(services, "ana", "staff", "ana_ruiz")) == 302 and inside(client)
     with services.database.write() as db:

@@ -8,7 +8,7 @@ from bot.base.settings import ROOT
 NAMED = re.compile(r"`(?P<file>tests/[\w/]+\.py)?::(?P<test>test_\w+)`")
 
 
-def test_every_test_that_the_document_names_exists() -> None:
+def test_every_documented_test_exists() -> None:
     """A name that begins with `::` stands in the file that was named before it."""
     file, named = "", []
     for found in NAMED.finditer((ROOT / "docs/security.md").read_text()):
@@ -24,7 +24,7 @@ def names_in(file: str) -> set[str]:
     return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
 
 
-def test_everybody_of_the_list_has_a_paragraph_with_a_test() -> None:
+def test_every_listed_attacker_has_a_tested_paragraph() -> None:
     text = (ROOT / "docs/security.md").read_text().split("## Who\n")[1].split("\n## ")[0]
     people = [one for one in text.split("\n\n") if one.strip().startswith("**")]
     without = [one.strip().splitlines()[0] for one in people if "::test_" not in one]

@@ -33,7 +33,7 @@ def rows(services: Runtime, table: Any) -> int:
         return int(db.execute(select(func.count()).select_from(table)).scalar_one())
 
 
-def test_one_phone_is_told_once_and_then_nothing(family: Family, strict: None) -> None:
+def test_one_phone_gets_one_notice_then_nothing(family: Family, strict: None) -> None:
     family.text("hello, good morning")
     said = [family.text("is it safe at school?") for _ in range(12)]
     assert all(said[:4]) and not any(SENTENCE in one for one in said[:4])
@@ -41,7 +41,7 @@ def test_one_phone_is_told_once_and_then_nothing(family: Family, strict: None) -
     assert set(said[5:]) == {""}
 
 
-def test_it_is_told_in_its_own_language(family: Family, strict: None, services: Runtime) -> None:
+def test_notice_is_in_the_family_language(family: Family, strict: None, services: Runtime) -> None:
     family.text("hola, buenos días")
     for _ in range(4):
         family.text("¿es segura la escuela?")
@@ -62,7 +62,7 @@ def test_it_is_told_in_its_own_language(family: Family, strict: None, services: 
         ("", {"MessageType": "audio", "MediaContentType0": "audio/ogg", "MediaUrl0": "https://api.twilio.com/x"}),
     ],
 )
-def test_emergencies_stop_and_a_person_always_pass(
+def test_emergencies_stop_and_person_requests_are_never_limited(
     services: Runtime, family: Family, strict: None, body: str, fields: dict[str, str]
 ) -> None:
     family.text("hello, good morning")
@@ -76,14 +76,14 @@ def test_emergencies_stop_and_a_person_always_pass(
     assert stopped or (reply and SENTENCE not in reply and opened)
 
 
-def test_what_follows_an_emergency_passes_too(services: Runtime, family: Family, strict: None) -> None:
+def test_messages_after_an_emergency_are_not_limited(services: Runtime, family: Family, strict: None) -> None:
     for _ in range(10):
         family.text("hello, good morning")
     family.text("La migra está en mi puerta ahorita")
     assert all(family.text(word) for word in ("2", "sí", "son tres hombres"))
 
 
-def test_whom_a_person_talks_with_is_never_cut_short(services: Runtime, family: Family, strict: None) -> None:
+def test_staff_conversation_is_never_limited(services: Runtime, family: Family, strict: None) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
         contact = contacts.find(db, family.address)
@@ -97,7 +97,7 @@ def test_whom_a_person_talks_with_is_never_cut_short(services: Runtime, family: 
     assert kept >= 12
 
 
-def test_the_measure_ends(family: Family, strict: None, clean_redis: Redis) -> None:
+def test_limit_expires(family: Family, strict: None, clean_redis: Redis) -> None:
     family.text("hello, good morning")
     for _ in range(8):
         family.text("is it safe at school?")
@@ -107,18 +107,18 @@ def test_the_measure_ends(family: Family, strict: None, clean_redis: Redis) -> N
     assert family.text("is it safe at school?")
 
 
-def test_a_repeat_is_counted_once_and_answered_alike(family: Family, strict: None) -> None:
+def test_repeated_message_counts_once_and_gets_same_reply(family: Family, strict: None) -> None:
     first = family.text("hello, good morning", MessageSid="SM1")
     assert all(family.text("hello, good morning", MessageSid="SM1") == first for _ in range(20))
     assert SENTENCE not in family.text("is it safe at school?")
 
 
-def test_codes_are_not_guessed_without_end(family: Family, strict: None) -> None:
+def test_code_guessing_is_limited(family: Family, strict: None) -> None:
     said = [family.text(f"CHECK AAAA{number}2") for number in range(2, 10)]
     assert all(said[:6]) and set(said[6:]) == {""}
 
 
-def test_a_crowd_of_strangers_leaves_no_row_and_keeps_nobody_out_whom_we_know(
+def test_crowd_of_strangers_leaves_no_row_and_blocks_no_known_family(
     services: Runtime, new_family: Callable[[str], Family], strict: None
 ) -> None:
     known = new_family("+12175550111")
@@ -138,7 +138,7 @@ def test_a_crowd_of_strangers_leaves_no_row_and_keeps_nobody_out_whom_we_know(
 
 
 @pytest.mark.long
-def test_ten_thousand_phones_in_a_minute(services: Runtime, new_family: Callable[[str], Family]) -> None:
+def test_ten_thousand_phones_in_a_minute_are_limited(services: Runtime, new_family: Callable[[str], Family]) -> None:
     """The real measure: a thousand strangers are taken, the others told, and every fiftieth is in danger."""
     said = []
     for number in range(10_000):
@@ -151,7 +151,7 @@ def test_ten_thousand_phones_in_a_minute(services: Runtime, new_family: Callable
     assert rows(services, contacts.contacts) <= 10_000 - len(told)
 
 
-def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
+def test_foreign_number_has_lower_sms_limit_than_whatsapp(
     new_family: Callable[[str], Family],
 ) -> None:
     usual, few = rate_limits.get_default_limit(), rate_limits.FOREIGN_RATE_LIMIT
@@ -170,14 +170,14 @@ def test_a_foreign_number_gets_few_answers_by_sms_and_as_many_by_whatsapp(
 
 
 @pytest.mark.parametrize("number", ["+19005550123", "+881612345678", "+883510012345", "+979123456789"])
-def test_nothing_is_sent_where_somebody_earns_with_it(services: Runtime, twilio: TwilioStandIn, number: str) -> None:
+def test_high_cost_numbers_get_nothing(services: Runtime, twilio: TwilioStandIn, number: str) -> None:
     assert is_high_cost_number(number) and is_high_cost_number(f"voice:{number}")
     assert not is_high_cost_number("+12175550177") and not is_high_cost_number(f"whatsapp:{number}")
     assert not is_high_cost_number("whatsapp:US.1234") and not is_high_cost_number("voice:CA1")
     assert planned(services, number, 1) == ["held"] and twilio.sent_to(number) == []
 
 
-def test_so_many_texts_a_day_to_one_phone_and_no_more(
+def test_daily_text_limit_per_phone_is_enforced(
     services: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rate_limits, "SENT_RATE_LIMIT", RateLimitItemPerDay(3, namespace="sent"))
@@ -186,7 +186,7 @@ def test_so_many_texts_a_day_to_one_phone_and_no_more(
     assert "held" not in planned(services, "+12175550166", 2, kind="talk"), "what a person writes goes out"
 
 
-def test_erasing_a_family_erases_its_counts(
+def test_erasing_a_family_deletes_its_counters(
     services: Runtime, family: Family, twilio: TwilioStandIn, clean_redis: Redis
 ) -> None:
     family.text("hello, good morning")

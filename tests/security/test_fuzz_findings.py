@@ -15,14 +15,14 @@ __all__ = ["cheap_passwords"]  # this fixture holds here too
 
 
 @pytest.mark.parametrize("body", ["", " ", "\x00", "\u2003\n", "\t"])
-def test_a_text_of_nothing_is_answered(family: Family, body: str) -> None:
+def test_blank_text_is_answered(family: Family, body: str) -> None:
     assert family.text(body) and family.status == 200
     family.text("español")
     assert family.text(body, MessageType="text") and family.status == 200
 
 
 @pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**70)])
-def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Runtime, client: FlaskClient, number: str) -> None:
+def test_missing_case_is_not_found_for_any_action(services: Runtime, client: FlaskClient, number: str) -> None:
     assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     for action in ("knock", "hand-back", "take", "done", "note"):
@@ -31,19 +31,19 @@ def test_a_case_that_is_not_there_is_not_found_by_anybody(services: Runtime, cli
         assert client.get(path).status_code == 404
 
 
-def test_a_page_whose_address_is_none_is_sent_to_the_login(client: FlaskClient) -> None:
+def test_invalid_current_url_redirects_to_login(client: FlaskClient) -> None:
     asked = client.get("/console/", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
     assert (asked.status_code, asked.headers["HX-Redirect"]) == (401, "/console/login?next=")
 
 
 @pytest.mark.parametrize("data", [b"\xff\xfe", 'msgid ""\nmsgstr "á"'.encode("latin-1")])
-def test_a_catalog_in_other_letters_is_refused_with_its_place(data: bytes) -> None:
+def test_catalog_with_wrong_encoding_is_refused_with_its_place(data: bytes) -> None:
     with pytest.raises(SourceError) as bad:
         parse_po("es", data)
     assert "messages/es.po" in str(bad.value.problems[0])
 
 
-def test_a_flow_in_other_letters_is_refused_with_its_line() -> None:
+def test_flow_with_wrong_encoding_is_refused_with_its_line() -> None:
     with pytest.raises(SourceError) as bad:
         decode_source("flow: x\ntitle: año".encode("latin-1"), "flows/x.yaml")
     assert bad.value.problems[0].line == 2 and "UTF-8" in str(bad.value.problems[0])

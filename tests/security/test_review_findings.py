@@ -64,17 +64,17 @@ NUL = ["/m/A%00B4CD", "/g/A%00B4CD", "/g/A%00B4CD.ics", "/recordings/a%00b.mp3",
 
 
 @pytest.mark.parametrize("path", NUL)
-def test_an_address_with_nul_leads_to_nothing(client: FlaskClient, path: str) -> None:
+def test_nul_in_path_is_not_found(client: FlaskClient, path: str) -> None:
     """PostgreSQL chokes on it; SQLite does not."""
     assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/m/A2B4CD?lang=%00", "/console/login?%00=1"])
-def test_nul_behind_an_address_is_refused(client: FlaskClient, path: str) -> None:
+def test_nul_in_query_is_refused(client: FlaskClient, path: str) -> None:
     assert client.get(path).status_code == 400
 
 
-def test_nul_in_a_form_is_refused(services: Runtime, client: FlaskClient) -> None:
+def test_nul_in_form_is_refused(services: Runtime, client: FlaskClient) -> None:
     form = {"csrf_token": token(client.get("/console/login").text), "name": "a\0b", "password": "x"}
     assert client.post("/console/login", data=form).status_code == 400
     assert client.post("/console/login", data={**form, "name": "a", "file": (BytesIO(b"\0"), "a")}).status_code == 401
@@ -82,19 +82,19 @@ def test_nul_in_a_form_is_refused(services: Runtime, client: FlaskClient) -> Non
 
 @pytest.mark.parametrize("path", ["gatherings/1/interpreters/remove", "schools/withdraw", "schools/ready/confirm"])
 @pytest.mark.parametrize("number", [str(2**31), str(2**70), "-1", "NaN", "²"])
-def test_a_form_names_a_row_that_no_table_holds(
+def test_out_of_range_row_id_is_not_found(
     services: Runtime, root: FlaskClient, gathered: None, path: str, number: str
 ) -> None:
     assert root.post(f"/console/{path}", data={"id": number}).status_code in (302, 404)
 
 
-def test_no_count_of_hours_breaks_the_clock(root: FlaskClient) -> None:
+def test_huge_hours_value_is_refused(root: FlaskClient) -> None:
     for hours in (str(2**70), str(-(2**70)), "-1"):
         form = {"school": "lincoln", "kind": "no_agents", "hours": hours}
         assert "four hours at most" in root.post("/console/schools/status", data=form, follow_redirects=True).text
 
 
-def test_a_webhook_with_odd_values_is_answered(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_webhook_with_odd_values_is_answered(services: Runtime, client: FlaskClient, family: Family) -> None:
     assert family.text("hello", OriginalRepliedMessageSid="SM\0", ButtonPayload="a\0") and family.status == 200
     for form in ({"MessageSid": "SM\0"}, {"MessageSid": "SM1", "ErrorCode": "²"}, {"MessageSid": "SM1"}):
         path = "/webhooks/twilio/status" + ("?m=R%00" if len(form) == 1 else "")
@@ -116,7 +116,7 @@ def sent_then_away(services: Runtime, district: District) -> tuple[Runtime, Row[
     return replace(services, redis=Redis(port=1, retry=Retry(NoBackoff(), 0))), row
 
 
-def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
+def test_report_of_another_message_changes_no_family_row(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
     """While Redis is away reports are written down at once; they are of the message that their row knows, or of none."""
     away, before = sent_then_away
     for sid, state in (("SM" + "9" * 32, before.state), (before.sid, "undelivered")):
@@ -126,7 +126,7 @@ def test_no_report_of_another_message_moves_a_familys_row(sent_then_away: tuple[
         assert (after.state, after.sid) == (state, before.sid)
 
 
-def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
+def test_opt_out_reported_by_twilio_counts_while_redis_is_down(sent_then_away: tuple[Runtime, Row[Any]]) -> None:
     away, row = sent_then_away
     record_status_report(away, DeliveryReport(row.sid, "undelivered", row.id, 21610))
     with away.database.read() as db:
@@ -136,7 +136,7 @@ def test_twilios_word_of_a_stop_counts_while_redis_is_away(sent_then_away: tuple
 # --- Who looked -----------------------------------------------------------------------------------------------------
 
 
-def test_a_talk_is_not_read_past_the_audit_log(services: Runtime, root: FlaskClient, busy: None) -> None:
+def test_reading_a_conversation_part_is_audited(services: Runtime, root: FlaskClient, busy: None) -> None:
     """The part that a page asks for every few seconds is the whole talk, for whoever asks for nothing else."""
     assert "The bus comes at 7:15." in root.get("/console/cases/1/talk").text
     assert ("ana_ruiz", "read", "") in told(services, "case 1")
@@ -146,21 +146,19 @@ def test_a_talk_is_not_read_past_the_audit_log(services: Runtime, root: FlaskCli
 
 
 @pytest.mark.parametrize("part", ["bytes=1-", "bytes=-4", "bytes=0-", ""])
-def test_a_voice_message_is_not_heard_past_the_audit_log(
-    services: Runtime, root: FlaskClient, busy: None, part: str
-) -> None:
+def test_playing_a_voice_note_is_audited(services: Runtime, root: FlaskClient, busy: None, part: str) -> None:
     answer = root.get("/console/cases/1/voice/1", headers={"Range": part} if part else {})
     assert answer.data and answer.data in b"OggS"
     assert ("ana_ruiz", "listened to a voice message", "voice message 1") in told(services, "case 1")
 
 
-def test_an_incident_is_not_read_past_the_audit_log(services: Runtime, root: FlaskClient) -> None:
+def test_reading_an_incident_part_is_audited(services: Runtime, root: FlaskClient) -> None:
     root.post("/console/agents/start", data={"school": "lincoln", "drill": "yes"})
     assert root.get("/console/agents/1/part").status_code == 200
     assert ("ana_ruiz", "read an incident", "") in told(services, "incident 1")
 
 
-def test_who_may_not_see_a_case_does_not_use_up_its_link(services: Runtime, client: FlaskClient, busy: None) -> None:
+def test_link_is_not_used_up_by_staff_without_access(services: Runtime, client: FlaskClient, busy: None) -> None:
     with services.database.write() as db:
         secret = one_time_links.create(db, 1, "ana_ruiz", now())
         db.execute(update(cases.cases).where(cases.cases.c.id == 1).values(role="counselor"))
@@ -180,7 +178,7 @@ def keep(client: FlaskClient, number: int, data: bytes) -> Any:
     return client.post(f"/console/announcements/{number}/languages/es/recording", data=form)
 
 
-def test_nobody_alone_speaks_in_an_announcement_that_has_left(
+def test_recording_cannot_be_added_alone_after_release(
     services: Runtime, client: FlaskClient, district: District
 ) -> None:
     """Its kit is public, and says that it is genuine."""
@@ -195,7 +193,7 @@ def test_nobody_alone_speaks_in_an_announcement_that_has_left(
     assert keep(member(services, client.application, "approver", "rosa_lind"), number, MP3).status_code == 302
 
 
-def test_another_recording_needs_new_approvals(services: Runtime, client: FlaskClient, district: District) -> None:
+def test_new_recording_requires_new_approvals(services: Runtime, client: FlaskClient, district: District) -> None:
     draft = district.draft()
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
@@ -209,7 +207,7 @@ def test_another_recording_needs_new_approvals(services: Runtime, client: FlaskC
         approval.approve(services, draft.id, "rosa_lind")
 
 
-def test_a_recording_of_older_words_is_not_kept(services: Runtime, district: District) -> None:
+def test_recording_of_outdated_text_is_discarded(services: Runtime, district: District) -> None:
     draft, at = district.draft(), now()
     with services.database.write() as db:
         for words in ("School is open.", "School is closed."):
@@ -246,12 +244,12 @@ def counted(services: Runtime, proxies: int, path: str, callers: list[dict[str, 
         (lambda number: f"203.0.113.{number}", False),
     ],
 )
-def test_a_network_of_ipv6_is_one_caller(services: Runtime, name: Callable[[int], str], limited: bool) -> None:
+def test_ipv6_network_counts_as_one_caller(services: Runtime, name: Callable[[int], str], limited: bool) -> None:
     callers = [{"address": "10.0.0.1", "for": name(number)} for number in range(62)]
     assert (429 in counted(services, 1, "/m/A2B4CD", callers)) is limited
 
 
-def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Runtime) -> None:
+def test_known_proxy_prevents_guessing_from_many_addresses(services: Runtime) -> None:
     """Else codes could be tried without end: what a client wrote stands before what the proxy has seen."""
     forged = [{"address": "10.0.0.1", "for": f"1.1.1.{number}, 203.0.113.9"} for number in range(62)]
     assert 429 in counted(services, 1, "/m/A2B4CD", forged)
@@ -260,7 +258,7 @@ def test_behind_a_known_proxy_nobody_looks_under_many_names(services: Runtime) -
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("rule", ["nplurals=2; plural=n%0;", "nplurals=2; plural=n;", "nplurals=2; plural=1/n;",
                                   "nplurals=1000000000; plural=0;", "nplurals=2; plural=0-1;"])  # fmt: skip
-def test_a_catalog_counts_every_number(rule: str) -> None:
+def test_catalog_with_missing_number_form_is_refused(rule: str) -> None:
     """Else a family's message breaks on "two children", the day somebody has changed the header of a translation."""
     whole = (ROOT / "messages/es.po").read_text()
     assert parse_po("es", whole.encode())
@@ -288,7 +286,7 @@ RARELY = ("office_phone}", "{0}", "{}", "{office_phone.__class__}")
 
 
 @pytest.mark.parametrize("brace", [*OFTEN, *(pytest.param(brace, marks=pytest.mark.long) for brace in RARELY)])
-def test_a_brace_that_a_translation_lost_breaks_no_message(services: Runtime, tmp_path: Path, brace: str) -> None:
+def test_missing_brace_in_translation_breaks_no_message(services: Runtime, tmp_path: Path, brace: str) -> None:
     """The English is said where a sentence cannot be filled in: an answer, not an error; `bot check` names it."""
     library = changed(tmp_path / "root", "messages/es.po", "{office_phone}", brace)()
     family = Family(services, create_app(runtime=replace(services, library=library)).test_client(), "+12175550177")
@@ -299,7 +297,7 @@ def test_a_brace_that_a_translation_lost_breaks_no_message(services: Runtime, tm
 
 
 @pytest.mark.parametrize("file", ["flows/texts.yaml", "flows/home_visit.yaml"])
-def test_a_brace_that_was_left_open_stops_the_start(tmp_path: Path, file: str) -> None:
+def test_unclosed_brace_stops_the_start(tmp_path: Path, file: str) -> None:
     load = changed(tmp_path / "root", file, "{due}" if "visit" in file else "{office_phone}", "{oops")
     with pytest.raises(SourceError) as bad:
         load()
@@ -315,7 +313,7 @@ BOMB += "".join(f"a{one}: &a{one} [{TEN.replace('*a', f'*a{one - 1}')}]\n" for o
 
 @pytest.mark.timeout(30)
 @pytest.mark.parametrize("text", [BOMB, "a: &a [*a]\n", "[" * 20_000, "a: &a {<<: *a}\n"])
-def test_a_file_that_bursts_is_refused(text: str) -> None:
+def test_expanding_yaml_file_is_refused(text: str) -> None:
     with pytest.raises(SourceError) as bad:
         parse_yaml(text, "flows/x.yaml")
     assert bad.value.problems[0].file == "flows/x.yaml"

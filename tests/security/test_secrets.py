@@ -34,7 +34,7 @@ NO_SECRETS = {"crypto.py: _key_id(secret) == OWN", "lasting.py: lasting_secrets.
 
 
 @pytest.mark.long
-def test_no_secret_is_compared_letter_by_letter() -> None:
+def test_secrets_are_compared_in_constant_time() -> None:
     """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
     up (store/cases/one_time_links.py), and what is no secret may be compared."""
     found = {f"{name}: {text}" for name, text in comparisons() if SECRET.search(text)}
@@ -47,7 +47,7 @@ def commands(command: click.Command) -> Iterator[click.Parameter]:
         yield from commands(one)
 
 
-def test_no_command_takes_a_secret_as_an_argument() -> None:
+def test_no_command_takes_a_secret_as_argument() -> None:
     """Whoever is on the machine reads the arguments of every process (`ps`)."""
     names = [str(one.name) for one in commands(main.main)]
     assert len(names) > 20 and [one for one in names if SECRET.search(one)] == []
@@ -61,7 +61,7 @@ def test_settings_show_no_secret() -> None:
     assert len(fields) >= 7 and [name for name in fields if Settings.model_fields[name].repr] == []
 
 
-def test_nothing_secret_stands_in_a_log(
+def test_logs_contain_no_secret(
     services: Runtime, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

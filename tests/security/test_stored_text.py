@@ -73,7 +73,7 @@ def test_every_inbound_field_stays_text(
 
 
 @pytest.mark.long
-def test_every_field_of_every_form_stays_text(
+def test_every_form_field_stays_text(
     services: Runtime, client: FlaskClient, announced: District, gathered: None
 ) -> None:
     client.application.config["WTF_CSRF_ENABLED"] = False
@@ -107,7 +107,7 @@ def log_in_without_token(client: FlaskClient, services: Runtime) -> int:
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "=cmd|' /C calc'!A0"])
-def test_no_cell_is_a_formula(cell: str) -> None:
+def test_no_csv_cell_is_a_formula(cell: str) -> None:
     assert (
         csv_export.escape_cell(cell) == "'" + cell
         and csv_export.escape_cell(-3) == "-3"
@@ -116,7 +116,7 @@ def test_no_cell_is_a_formula(cell: str) -> None:
     assert csv_export.format_line([cell, "plain", 4, None]).startswith(("'", "\"'"))
 
 
-def test_nobody_else_writes_csv() -> None:
+def test_only_csv_export_writes_csv() -> None:
     writers = [
         path
         for path in (ROOT / "bot").rglob("*.py")
@@ -126,7 +126,7 @@ def test_nobody_else_writes_csv() -> None:
 
 
 @pytest.mark.long
-def test_a_familys_question_is_no_formula_in_the_file(services: Runtime, client: FlaskClient, gathered: None) -> None:
+def test_family_question_is_no_formula_in_export(services: Runtime, client: FlaskClient, gathered: None) -> None:
     from bot.base.database import now
     from bot.store.meetings import meeting_questions
 
@@ -141,7 +141,7 @@ def test_a_familys_question_is_no_formula_in_the_file(services: Runtime, client:
     ]
 
 
-def test_a_report_of_a_roster_is_no_formula(roster: Roster, tmp_path: Path) -> None:
+def test_roster_report_contains_no_formula(roster: Roster, tmp_path: Path) -> None:
     from bot.roster.report import create_csv_writer
 
     roster.read("phone,school\n=cmd|' /C calc'!A0,@lincoln\n")

@@ -11,7 +11,7 @@ from tests.audit.rules import FLOORS, LOCKS, all_faults, entries, faults
 HASH = "--hash=sha256:" + "0" * 64
 
 
-def test_every_package_is_pinned_hashed_and_not_known_to_be_unsafe() -> None:
+def test_every_package_is_pinned_hashed_and_safe() -> None:
     assert all_faults() == []
     assert all(len(list(entries((ROOT / name).read_text()))) > 40 for name in LOCKS)
 
@@ -27,12 +27,12 @@ def test_every_package_is_pinned_hashed_and_not_known_to_be_unsafe() -> None:
         ("jinja2==3.1.6 --hash=md5:0", "no hash"),
     ],
 )
-def test_what_is_wrong_with_a_lock_is_said(line: str, says: str) -> None:
+def test_lock_file_problem_is_reported(line: str, says: str) -> None:
     assert [says in one for one in faults(line, FLOORS.read_text())] == [True]
     assert faults(f"jinja2==3.1.6 \\\n    {HASH}", FLOORS.read_text()) == []
 
 
-def test_the_installation_wants_the_hashes() -> None:
+def test_installation_requires_hashes() -> None:
     assert "--require-hashes" in (ROOT / "Makefile").read_text()
 
 

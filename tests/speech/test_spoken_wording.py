@@ -36,11 +36,11 @@ THANKS = "Thank you for asking. You can write here again, or call {office_phone}
 KEEP = "No, keep writing"
 
 
-def test_nothing_that_a_caller_hears_tells_to_write_to_reply_or_to_look(library: Library) -> None:
+def test_spoken_texts_never_mention_writing_replying_or_looking(library: Library) -> None:
     assert list(find_written_only_texts(library)) == []
 
 
-def test_a_text_for_readers_without_a_pair_is_found(library: Library) -> None:
+def test_written_text_without_spoken_version_is_found(library: Library) -> None:
     less = replace(library, spoken_texts={one: two for one, two in library.spoken_texts.items() if one != MENU})
     assert [where for where, _ in find_written_only_texts(less)] == ["menu.steps.open.ask"]
     (line,) = spoken_wording.list_warnings(less)
@@ -51,11 +51,11 @@ def test_a_text_for_readers_without_a_pair_is_found(library: Library) -> None:
     "text",
     ["Reply 0.", "If you reply, we know.", "Write here.", "Type it.", "Text 1.", "See below.", "Is it real? {link}"],
 )
-def test_words_for_readers(text: str) -> None:
+def test_written_only_words_are_recognized(text: str) -> None:
     assert WRITTEN_ONLY_PATTERN.search(text)
 
 
-def test_values_and_numbers_stay(library: Library) -> None:
+def test_values_and_numbers_are_kept(library: Library) -> None:
     reply = f"Hello.\n\n{MENU}\n1. Is it safe?\n12. {KEEP}\n\n{THANKS.format(office_phone='(217) 555-0100')}"
     assert render_spoken_reply(library, "en", reply) == (
         "Hello.\n\nHow can I help? Please press one of the numbers.\n1. Is it safe?\n12. No, keep the messages\n\n"
@@ -63,13 +63,13 @@ def test_values_and_numbers_stay(library: Library) -> None:
     )
 
 
-def test_what_stands_inside_another_text_is_not_taken_apart(library: Library) -> None:
+def test_longer_text_is_not_split_at_a_shorter_one(library: Library) -> None:
     longer = "I did not understand that. Please reply with one of the numbers."
     assert render_spoken_reply(library, "en", longer) == library.spoken_texts[longer]
     assert render_spoken_reply(library, "en", f"She wrote: {KEEP}") == f"She wrote: {KEEP}"
 
 
-def test_in_another_language_its_own_words_and_the_written_ones_where_they_lack(library: Library) -> None:
+def test_other_language_uses_spoken_texts_or_falls_back_to_written(library: Library) -> None:
     spanish = {
         MENU: CatalogText("¿Cómo puedo ayudar? Responda.", is_draft=True),
         KEEP: CatalogText("No, sigan escribiendo"),
@@ -88,11 +88,11 @@ def test_in_another_language_its_own_words_and_the_written_ones_where_they_lack(
 
 
 @given(st.sampled_from(["en", "es", "ar", "so"]), st.text())
-def test_what_is_no_text_of_ours_is_said_as_it_is(library: Library, language: str, text: str) -> None:
+def test_unknown_text_is_spoken_unchanged(library: Library, language: str, text: str) -> None:
     assert render_spoken_reply(library, language, text) == text
 
 
-def test_every_written_text_is_found_again_with_its_values(library: Library) -> None:
+def test_every_written_text_is_found_with_its_values(library: Library) -> None:
     for language in library.district.languages:
         for written in library.spoken_texts:
             spoken = find_spoken_english(library, language, written)
@@ -101,12 +101,12 @@ def test_every_written_text_is_found_again_with_its_values(library: Library) -> 
             assert render_spoken_reply(library, language, own) == wanted, (language, written)
 
 
-def test_the_catalogs_get_what_is_said() -> None:
+def test_catalogs_get_the_spoken_texts() -> None:
     found = [text for _, _, text, _ in extract(BytesIO(FILE.read_bytes()), (), (), {})]
     assert "Please press one of the numbers." in found and MENU not in found
 
 
-def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> None:
+def test_orphaned_pair_is_reported_with_its_line(library: Library) -> None:
     source = parse_yaml('spoken:\n  - written: "No such text."\n    said: "x"\n', "flows/spoken.yaml")
     (problem,) = find_orphans(source, library.flows, library.texts.values(), library.facts)
     assert str(problem).startswith("flows/spoken.yaml:2:") and "no text reads 'No such text.'" in str(problem)
@@ -124,14 +124,14 @@ def test_a_pair_that_lost_its_text_is_named_with_its_line(library: Library) -> N
         ('  - written: "A."\n', "said"),
     ],
 )
-def test_what_would_go_wrong_in_a_call_stops_the_start(tmp_path: Path, pairs: str, wrong: str) -> None:
+def test_invalid_spoken_pair_stops_the_start(tmp_path: Path, pairs: str, wrong: str) -> None:
     (tmp_path / "spoken.yaml").write_text(f"spoken:\n{pairs}")
     with pytest.raises(SourceError) as caught:
         _load_spoken_texts(tmp_path / "spoken.yaml")
     assert wrong in str(caught.value)
 
 
-def test_a_recording_of_a_fact_outlives_its_next_check(library: Library) -> None:
+def test_fact_recording_outlives_its_next_check(library: Library) -> None:
     """Only the day is recorded anew, once for all facts that were checked on it."""
     later = {name: fact.model_copy(update={"reviewed_on": date(2026, 11, 24)}) for name, fact in library.facts.items()}
     for language in ("en", "so", "fa"):
@@ -143,7 +143,7 @@ def test_a_recording_of_a_fact_outlives_its_next_check(library: Library) -> None
 
 
 @pytest.mark.parametrize("language", [*("en", "es", "zh", "ar", "ru", "ko", "so", "am")])
-def test_the_day_of_a_fact_is_a_piece_of_its_own(library: Library, language: str) -> None:
+def test_fact_date_is_a_separate_utterance(library: Library, language: str) -> None:
     reply = ReplyComposer(library, language, NOW, shown_notices=["notice_draft"]).compose([StateFact("meals_form")])
     fact, day = (piece.text for piece in split_utterances(render_spoken_reply(library, language, reply)))
     assert is_check_date(library, language, day) and not is_check_date(library, language, fact) and "2026" in day

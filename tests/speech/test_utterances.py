@@ -19,7 +19,7 @@ from bot.web.webhooks.twiml_speech import Speaker, split_into_parts, split_sente
 from tests.twiml.checking import problems
 
 
-def test_choices_keep_their_numbers_and_addresses_are_for_the_eye() -> None:
+def test_choices_keep_numbers_and_links_are_not_spoken() -> None:
     reply = "Here is help: https://a.example/x\n\nHow can I help?\n1. Is it safe?\n12. A person"
     assert split_utterances(reply) == (
         Utterance("Here is help:"),
@@ -31,18 +31,18 @@ def test_choices_keep_their_numbers_and_addresses_are_for_the_eye() -> None:
 
 
 @given(st.text())
-def test_any_text_can_be_cut_and_no_piece_is_silent(text: str) -> None:
+def test_any_text_can_be_split_without_silent_parts(text: str) -> None:
     for piece in split_utterances(text):
         assert any(char.isalnum() or char == "_" for char in piece.text)
 
 
-def test_a_changed_text_has_another_recording() -> None:
+def test_changed_text_has_another_recording_key() -> None:
     assert compute_recording_key("so", "Hello  there") == compute_recording_key("so", "Hello there")
     assert compute_recording_key("so", "Hello there") != compute_recording_key("so", "Hello there.")
     assert compute_recording_key("so", "Hello") != compute_recording_key("ps", "Hello")
 
 
-def test_no_language_is_read_by_another_ones_voice(library: Library) -> None:
+def test_each_language_uses_only_its_own_voice(library: Library) -> None:
     for language in library.district.languages:
         speaks = Speaker(language).can_say(["x"])
         assert speaks == (language in TWILIO_VOICES)
@@ -57,9 +57,7 @@ def test_no_language_is_read_by_another_ones_voice(library: Library) -> None:
 
 @given(st.sampled_from(sorted(TWILIO_VOICES)), st.text(max_size=4000), st.booleans())
 @settings(deadline=None)
-def test_a_text_of_any_length_and_script_is_said_whole_in_parts_that_twilio_takes(
-    language: str, text: str, slowly: bool
-) -> None:
+def test_any_text_is_spoken_completely_in_parts_twilio_accepts(language: str, text: str, slowly: bool) -> None:
     for parts in (split_into_parts(text), split_sentences(text)):
         assert re.findall(r"\w", "".join(parts)) == re.findall(r"\w", text)
     document = VoiceResponse()
@@ -67,14 +65,14 @@ def test_a_text_of_any_length_and_script_is_said_whole_in_parts_that_twilio_take
     assert not [one for one in problems(str(document), "Voice") if "too long" in one or "says nothing" in one]
 
 
-def test_a_long_text_is_cut_between_sentences() -> None:
+def test_long_text_is_split_between_sentences() -> None:
     sentence = "ትምህርት ቤቱ ክፍት ነው። "
     parts = split_into_parts(sentence * 60)
     assert len(parts) > 1 and all(part.rstrip().endswith("።") for part in parts)
     assert split_sentences("Hello. Bye!") == ["Hello.", "Bye!"] and split_into_parts("Hello. Bye!") == ["Hello. Bye!"]
 
 
-def test_slowly_is_slower_words_or_a_breath_after_each_sentence() -> None:
+def test_slow_speech_uses_slower_rate_or_pauses() -> None:
     polly, google = VoiceResponse(), VoiceResponse()
     Speaker("es", is_slow=True).say_text(polly, "Hola. Adiós.")
     Speaker("uk", is_slow=True).say_text(google, "Добрий день. До побачення.")
@@ -82,7 +80,7 @@ def test_slowly_is_slower_words_or_a_breath_after_each_sentence() -> None:
     assert str(google).count("<Say") == 2 and str(google).count("<Pause") == 2
 
 
-def test_numbers_that_one_calls_are_digits_and_nothing_is_said_that_is_no_word() -> None:
+def test_phone_numbers_are_read_as_digits_and_symbols_skipped() -> None:
     assert prepare_machine_text("In danger, call 911. 988, 211.") == "In danger, call 9 1 1. 9 8 8, 2 1 1."
     assert (
         prepare_machine_text("$411 in room 12 at 9:11, 2026-11-28, 1911 and 911%")

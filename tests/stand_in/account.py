@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from .rules import PHONE, Refused
+from .rules import PHONE, RequestRefusedError
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -51,7 +51,7 @@ def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, An
     """The document, None if the path is about something else, or Refused."""
     held, given = ledger.holdings, dict(parse_qsl(query, keep_blank_values=True))
     if held.status == "closed":
-        raise Refused(20005, "Account not active", 403)
+        raise RequestRefusedError(20005, "Account not active", 403)
     if (found := SERVICE.fullmatch(path)) and method == "GET":
         return _service(held, found[1])
     whose = ACCOUNT.fullmatch(path) or NUMBERS.fullmatch(path)
@@ -64,7 +64,7 @@ def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, An
 
 def _service(held: Holdings, sid: str) -> dict[str, Any]:
     if sid not in held.services:
-        raise Refused(20404, f"The requested resource /Services/{sid} was not found", 404)
+        raise RequestRefusedError(20404, f"The requested resource /Services/{sid} was not found", 404)
     return held.services[sid]
 
 
@@ -73,7 +73,7 @@ def _numbers(held: Holdings, given: dict[str, str]) -> dict[str, Any]:
     unknown = set(given) - {"PhoneNumber", "PageSize", "Page"}
     wanted = given.get("PhoneNumber", "")
     if unknown or not PHONE.fullmatch(wanted):
-        raise Refused(20001, f"Invalid parameter {', '.join(sorted(unknown)) or 'PhoneNumber'}")
+        raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown)) or 'PhoneNumber'}")
     rows = [one for number, one in held.numbers.items() if wanted in number]
     return {"incoming_phone_numbers": rows, "page": 0, "page_size": 50, "next_page_uri": None}
 

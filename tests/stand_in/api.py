@@ -13,7 +13,7 @@ from .calls import page_of_calls
 from .ledger import Ledger
 from .listing import page
 from .records import Accepted, Fault, Form
-from .rules import Refused
+from .rules import RequestRefusedError
 
 Answer = tuple[int, dict[str, Any]]
 PATH = re.compile(r"/2010-04-01/Accounts/([^/]+)/Messages(?:/([^/]+))?\.json")
@@ -26,11 +26,11 @@ BUSY = {
 }
 
 
-class Dropped(Exception):
+class ConnectionDroppedError(Exception):
     """The connection is to be closed without an answer."""
 
 
-class Garbled(Exception):
+class GarbledAnswerError(Exception):
     """Something between us and Twilio answers in its stead."""
 
 
@@ -44,7 +44,7 @@ class Api:
         """Status and document; Refused, Dropped or Garbled otherwise."""
         pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
         if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
-            raise Refused(20003, "Authenticate", 401)
+            raise RequestRefusedError(20003, "Authenticate", 401)
         if (about := account.answer(self.ledger, method, path, query)) is not None:
             return 200, about
         called = CALLS.fullmatch(path)
@@ -55,7 +55,7 @@ class Api:
             return 200, self.ledger.media.listed(files[2])
         match = PATH.fullmatch(path)
         if not match or match[1] != self.ledger.account_sid:
-            raise Refused(20404, f"The requested resource {path} was not found", 404)
+            raise RequestRefusedError(20404, f"The requested resource {path} was not found", 404)
         if method == "POST":
             form = read_form(raw)
             return self._update(match[2], form) if match[2] else self._create(form)
@@ -84,7 +84,7 @@ class Api:
         if sid is None:
             return 200, page_of_calls(calls, self.ledger.account_sid, dict(parse_qsl(query)))
         if not calls:
-            raise Refused(20404, f"The requested resource {sid} was not found", 404)
+            raise RequestRefusedError(20404, f"The requested resource {sid} was not found", 404)
         return 200, calls[0].resource(self.ledger.account_sid)
 
     def _list(self, query: str) -> Answer:
@@ -108,28 +108,28 @@ class Api:
         fault = self.ledger.take_fault(message.to, "update")
         self._before(fault)
         if form != {"Body": [""]}:
-            raise Refused(20001, "Only an empty Body can be set")
+            raise RequestRefusedError(20001, "Only an empty Body can be set")
         message.redacted = True
         self._after(fault)
         return 200, message.resource(self.ledger.account_sid)
 
     def _before(self, fault: Fault | None) -> None:
         if fault and fault.kind in BUSY:
-            raise Refused(*BUSY[fault.kind], http=int(fault.kind))
+            raise RequestRefusedError(*BUSY[fault.kind], http=int(fault.kind))
         if fault and fault.kind == "hang":
             self.stopped.wait(fault.seconds)
         if fault and fault.kind in ("hang", "drop_before"):
-            raise Dropped
+            raise ConnectionDroppedError
         if fault and fault.kind == "garbage":
-            raise Garbled
+            raise GarbledAnswerError
 
     def _after(self, fault: Fault | None) -> None:
         if fault and fault.kind == "slow_after_accept":
             self.stopped.wait(fault.seconds)
         if fault and fault.kind == "drop_after_accept":
-            raise Dropped
+            raise ConnectionDroppedError
         if fault and fault.kind == "garbage_after_accept":
-            raise Garbled
+            raise GarbledAnswerError
 
 
 def read_form(raw: bytes) -> Form:
@@ -137,4 +137,4 @@ def read_form(raw: bytes) -> Form:
     try:
         return parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:
-        raise Refused(20001, "The form is not UTF-8") from None
+        raise RequestRefusedError(20001, "The form is not UTF-8") from None

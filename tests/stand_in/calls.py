@@ -8,7 +8,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from .records import Form, new_sid, rfc2822
-from .rules import PHONE, Refused, well_formed
+from .rules import PHONE, RequestRefusedError, well_formed
 
 EVENTS = ("initiated", "ringing", "answered", "completed")
 REPEATABLE = {"StatusCallbackEvent"}
@@ -70,20 +70,20 @@ def check_call(form: Form, senders: Collection[str]) -> Call:
     """The call these parameters ask for, or Refused.  Empty `senders` allow any."""
     for name, values in form.items():
         if name not in KNOWN or (len(values) > 1 and name not in REPEATABLE):
-            raise Refused(20001, f"Invalid parameter {name}")
+            raise RequestRefusedError(20001, f"Invalid parameter {name}")
     one = {name: values[0] for name, values in form.items()}
     to, sender, events = one.get("To", ""), one.get("From", ""), form.get("StatusCallbackEvent", [])
     _check_numbers(to, sender, senders)
     _check_words(one.get("Url", ""), one.get("Twiml", ""))
     callback, timeout = one.get("StatusCallback", ""), one.get("Timeout", "60")
     if callback and not well_formed(callback):
-        raise Refused(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
+        raise RequestRefusedError(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
     if not set(events) <= set(EVENTS):
-        raise Refused(21626, "Invalid StatusCallbackEvent")
+        raise RequestRefusedError(21626, "Invalid StatusCallbackEvent")
     if one.get("MachineDetection", "Enable") not in ("Enable", "DetectMessageEnd"):
-        raise Refused(20001, "MachineDetection is Enable or DetectMessageEnd")
+        raise RequestRefusedError(20001, "MachineDetection is Enable or DetectMessageEnd")
     if not (re.fullmatch(r"\d{1,3}", timeout) and 5 <= int(timeout) <= 600):
-        raise Refused(20001, "Timeout is from 5 to 600 seconds")
+        raise RequestRefusedError(20001, "Timeout is from 5 to 600 seconds")
     return Call(
         sid=new_sid("CA"),
         to=to,
@@ -102,7 +102,7 @@ def page_of_calls(calls: Sequence[Call], account_sid: str, query: dict[str, str]
     """The list, newest first; one page, which is all that a test needs."""
     unknown = set(query) - {"To", "From", "Status", "PageSize", "Page"}
     if unknown:
-        raise Refused(20001, f"Invalid parameter {', '.join(sorted(unknown))}")
+        raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown))}")
     wanted = {"to": query.get("To"), "from": query.get("From"), "status": query.get("Status")}
     rows = [call.resource(account_sid) for call in reversed(calls)]
     fitting = [row for row in rows if all(value in (None, row[name]) for name, value in wanted.items())]
@@ -111,25 +111,25 @@ def page_of_calls(calls: Sequence[Call], account_sid: str, query: dict[str, str]
 
 def _check_numbers(to: str, sender: str, senders: Collection[str]) -> None:
     if not to:
-        raise Refused(21201, "No 'To' number is specified")
+        raise RequestRefusedError(21201, "No 'To' number is specified")
     if not sender:
-        raise Refused(21213, "No 'From' number is specified")
+        raise RequestRefusedError(21213, "No 'From' number is specified")
     if not PHONE.fullmatch(to):
-        raise Refused(21211, f"Invalid 'To' Phone Number: {to}")
+        raise RequestRefusedError(21211, f"Invalid 'To' Phone Number: {to}")
     if not PHONE.fullmatch(sender):
-        raise Refused(21212, f"Invalid From Number: {sender}")  # a short code cannot call
+        raise RequestRefusedError(21212, f"Invalid From Number: {sender}")  # a short code cannot call
     if senders and sender not in senders:
-        raise Refused(21210, f"{sender} is not a number of this account")
+        raise RequestRefusedError(21210, f"{sender} is not a number of this account")
 
 
 def _check_words(url: str, twiml: str) -> None:
     if bool(url) == bool(twiml) or (url and not well_formed(url)):
-        raise Refused(21205, "Url parameter is required, or Twiml, and not both")
+        raise RequestRefusedError(21205, "Url parameter is required, or Twiml, and not both")
     if twiml and len(twiml) > TWIML_CHARACTERS:
-        raise Refused(21218, "Twiml is at most 4000 characters")
+        raise RequestRefusedError(21218, "Twiml is at most 4000 characters")
     try:
         tag = ElementTree.fromstring(twiml).tag if twiml else "Response"
     except ElementTree.ParseError:
         tag = ""
     if tag != "Response":
-        raise Refused(12100, "Twiml is not TwiML")
+        raise RequestRefusedError(12100, "Twiml is not TwiML")

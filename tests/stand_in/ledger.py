@@ -7,7 +7,7 @@ from .account import Holdings
 from .calls import Call, check_call
 from .media import MediaShelf
 from .records import FAULTS, Accepted, Callback, CallbackPlan, Fault, Form, NumberRule, Request
-from .rules import Refused, check
+from .rules import RequestRefusedError, check
 
 Step = tuple[str, int | None]
 
@@ -87,9 +87,9 @@ class Ledger:
         with self.changed:
             rule = self._rules.get(message.to)
             if message.to in self._opted_out:
-                raise Refused(21610, "Attempt to send to unsubscribed recipient")
+                raise RequestRefusedError(21610, "Attempt to send to unsubscribed recipient")
             if rule and rule.at == "request":
-                raise Refused(rule.error_code, f"Cannot send to {message.to}")
+                raise RequestRefusedError(rule.error_code, f"Cannot send to {message.to}")
             self.messages.append(message)
             self._by_sid[message.sid] = message
             self.changed.notify_all()
@@ -101,7 +101,7 @@ class Ledger:
         with self.changed:
             rule = self._rules.get(call.to)
             if rule and rule.at == "request":
-                raise Refused(rule.error_code, f"Cannot call {call.to}")
+                raise RequestRefusedError(rule.error_code, f"Cannot call {call.to}")
             self.calls.append(call)
             self.changed.notify_all()
         return call
@@ -111,7 +111,7 @@ class Ledger:
         with self.changed:
             if sid in self._by_sid:
                 return self._by_sid[sid]
-        raise Refused(20404, f"The requested resource {sid} was not found", 404)
+        raise RequestRefusedError(20404, f"The requested resource {sid} was not found", 404)
 
     def take_fault(self, to: str | None, on: str) -> Fault | None:
         """The oldest fault that fits this call, used up by one."""

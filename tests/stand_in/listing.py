@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from .ledger import Ledger
 from .records import Accepted
-from .rules import Refused
+from .rules import RequestRefusedError
 
 KNOWN = {"To", "From", "DateSent", "DateSent<", "DateSent>", "PageSize", "Page", "PageToken"}
 
@@ -15,7 +15,7 @@ def page(ledger: Ledger, query: dict[str, str]) -> dict[str, Any]:
     """One page as the 2010 API gives it; the PageToken names the last message already seen."""
     unknown = set(query) - KNOWN
     if unknown:
-        raise Refused(20001, f"Invalid parameter {', '.join(sorted(unknown))}")
+        raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown))}")
     size, number = _whole(query.get("PageSize", "50"), 1, 1000), _whole(query.get("Page", "0"), 0, 10**6)
     with ledger.changed:
         newest_first = ledger.messages[::-1]
@@ -45,7 +45,7 @@ def _after(newest_first: list[Accepted], query: dict[str, str]) -> list[Accepted
     sids = [message.sid for message in newest_first]
     token = query.get("PageToken", "").removeprefix("PA")
     if token and token not in sids:
-        raise Refused(20001, "Invalid PageToken")
+        raise RequestRefusedError(20001, "Invalid PageToken")
     return newest_first[sids.index(token) + 1 :] if token else newest_first
 
 
@@ -65,7 +65,7 @@ def _within(sent: float, name: str, text: str) -> bool:
     try:
         start = datetime.fromisoformat(text)
     except ValueError:
-        raise Refused(20001, f"Invalid parameter {name}") from None
+        raise RequestRefusedError(20001, f"Invalid parameter {name}") from None
     start = start if start.tzinfo else start.replace(tzinfo=UTC)
     end = start + (timedelta(days=1) if len(text) == 10 else timedelta(seconds=1))
     after, before = sent >= start.timestamp(), sent < end.timestamp()
@@ -74,5 +74,5 @@ def _within(sent: float, name: str, text: str) -> bool:
 
 def _whole(text: str, least: int, most: int) -> int:
     if not (text.isascii() and text.isdigit()) or int(text) < least:
-        raise Refused(20001, "Invalid page")
+        raise RequestRefusedError(20001, "Invalid page")
     return min(int(text), most)

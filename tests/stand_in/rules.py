@@ -52,7 +52,7 @@ MAGIC = {
 }  # Twilio's documented test numbers
 
 
-class Refused(Exception):
+class RequestRefusedError(Exception):
     """A request answered with Twilio's error document."""
 
     def __init__(self, code: int, message: str, http: int = 400) -> None:
@@ -101,54 +101,54 @@ def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) ->
 def _check_names(form: Form) -> None:
     for name, values in form.items():
         if name not in KNOWN or (len(values) > 1 and name not in REPEATABLE):
-            raise Refused(20001, f"Invalid parameter {name}")
+            raise RequestRefusedError(20001, f"Invalid parameter {name}")
     period = form.get("ValidityPeriod", ["1"])[0]
     if not (period.isascii() and period.isdigit() and 1 <= int(period) <= 36_000):
-        raise Refused(20001, "ValidityPeriod is from 1 to 36000 seconds")
+        raise RequestRefusedError(20001, "ValidityPeriod is from 1 to 36000 seconds")
 
 
 def _check_to(to: str) -> None:
     if not to:
-        raise Refused(21604, "A 'To' phone number is required.")
+        raise RequestRefusedError(21604, "A 'To' phone number is required.")
     whatsapp, plain = to.startswith("whatsapp:"), to.removeprefix("whatsapp:")
     if not (PHONE.fullmatch(plain) or (whatsapp and USER_ID.fullmatch(plain))):
-        raise Refused(21211, f"Invalid 'To' Phone Number: {to}")
+        raise RequestRefusedError(21211, f"Invalid 'To' Phone Number: {to}")
     if plain in MAGIC:
-        raise Refused(MAGIC[plain], f"Cannot send to {to}")
+        raise RequestRefusedError(MAGIC[plain], f"Cannot send to {to}")
 
 
 def _check_sender(to: str, sender: str, service: str, senders: Collection[str]) -> None:
     if not sender and not service:
-        raise Refused(21603, "A 'From' or 'MessagingServiceSid' parameter is required.")
+        raise RequestRefusedError(21603, "A 'From' or 'MessagingServiceSid' parameter is required.")
     if service and not re.fullmatch("MG[0-9a-f]{32}", service):
-        raise Refused(21701, f"The Messaging Service {service} does not exist", 404)
+        raise RequestRefusedError(21701, f"The Messaging Service {service} does not exist", 404)
     if not sender:
         return
     whatsapp, plain = sender.startswith("whatsapp:"), sender.removeprefix("whatsapp:")
     if not (PHONE.fullmatch(plain) or (not whatsapp and SHORT_CODE.fullmatch(plain))):
-        raise Refused(21212, f"Invalid From Number: {sender}")
+        raise RequestRefusedError(21212, f"Invalid From Number: {sender}")
     if whatsapp != to.startswith("whatsapp:"):
-        raise Refused(21910, "Invalid From and To pair. From and To should be of the same channel")
+        raise RequestRefusedError(21910, "Invalid From and To pair. From and To should be of the same channel")
     if sender == to:
-        raise Refused(21266, "'To' and 'From' number cannot be the same")
+        raise RequestRefusedError(21266, "'To' and 'From' number cannot be the same")
     if senders and sender not in senders:
-        raise Refused(63007 if whatsapp else 21606, f"{sender} is not a sender of this account")
+        raise RequestRefusedError(63007 if whatsapp else 21606, f"{sender} is not a sender of this account")
 
 
 def _check_content(one: Mapping[str, str], media: list[str]) -> None:
     if not (one.get("Body") or media or one.get("ContentSid")):
-        raise Refused(21602, "Message body is required.")
+        raise RequestRefusedError(21602, "Message body is required.")
     if utf16_units(one.get("Body", "")) > 1600:
-        raise Refused(21617, "The concatenated message body exceeds the 1600 character limit")
+        raise RequestRefusedError(21617, "The concatenated message body exceeds the 1600 character limit")
     if len(media) > 10:
-        raise Refused(21623, "Number of media files exceeds the limit of 10")
+        raise RequestRefusedError(21623, "Number of media files exceeds the limit of 10")
     if not all(well_formed(url) for url in media):
-        raise Refused(21620, "Invalid media URL(s)")
+        raise RequestRefusedError(21620, "Invalid media URL(s)")
 
 
 def _check_callback(url: str) -> None:
     if url and not well_formed(url):
-        raise Refused(21609, f"The 'StatusCallback' URL {url} is not a valid URL.")
+        raise RequestRefusedError(21609, f"The 'StatusCallback' URL {url} is not a valid URL.")
 
 
 def well_formed(url: str) -> bool:
@@ -166,18 +166,18 @@ def _variables(one: Mapping[str, str]) -> dict[str, str]:
     if "ContentVariables" not in one:
         return {}
     if not one.get("ContentSid"):
-        raise Refused(21654, "ContentSid Required")
+        raise RequestRefusedError(21654, "ContentSid Required")
     try:
         given = json.loads(one["ContentVariables"])
     except ValueError:
         given = None
     if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
-        raise Refused(21656, "The ContentVariables Parameter is invalid")
+        raise RequestRefusedError(21656, "The ContentVariables Parameter is invalid")
     return given
 
 
 def _rendered(sid: str, variables: Mapping[str, str], templates: Mapping[str, str]) -> str:
     """A template's text with its variables; a message made from one shows it as its Body."""
     if not re.fullmatch("HX[0-9a-f]{32}", sid) or (templates and sid not in templates):
-        raise Refused(21655, "The ContentSid is Invalid")
+        raise RequestRefusedError(21655, "The ContentSid is Invalid")
     return re.sub(r"\{\{(\w+)\}\}", lambda m: variables.get(m[1], m[0]), templates.get(sid, ""))

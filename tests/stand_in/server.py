@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from . import control
-from .api import Api, Dropped, Garbled
+from .api import Api, ConnectionDroppedError, GarbledAnswerError
 from .records import Request
-from .rules import Refused
+from .rules import RequestRefusedError
 
 
 class Server(ThreadingHTTPServer):
@@ -108,11 +108,11 @@ class Handler(BaseHTTPRequestHandler):
     ) -> tuple[int | None, dict[str, Any] | None]:
         try:
             return api.answer(method, path, query, raw, self.headers.get("Authorization", ""))
-        except Refused as refused:
+        except RequestRefusedError as refused:
             return refused.http, refused.as_json()
-        except Dropped:
+        except ConnectionDroppedError:
             return None, {}
-        except Garbled:
+        except GarbledAnswerError:
             return 200, None
 
     def _send_raw(self, status: int, headers: dict[str, str], data: bytes) -> None:

@@ -51,7 +51,7 @@ def at(url: str, revision: str, forward: bool = True) -> None:
     (command.upgrade if forward else command.downgrade)(config, revision)
 
 
-def test_rows_of_before_are_carried_over_and_back(bare_database: str) -> None:
+def test_old_rows_are_migrated_forward_and_back(bare_database: str) -> None:
     url = bare_database
     at(url, "0006")
     engine = open_engine(url)
@@ -119,7 +119,7 @@ def _count(db: Connection, table: Table) -> int:
 
 
 @pytest.mark.long
-def test_every_revision_goes_forward_with_rows_in_every_table(bare_database: str) -> None:
+def test_every_revision_migrates_rows_in_every_table(bare_database: str) -> None:
     """A district that took each release, and texts at each: no row is lost on the way, and none points nowhere."""
     engine = open_engine(bare_database)
     held: Counter[str] = Counter()
@@ -135,7 +135,7 @@ def test_every_revision_goes_forward_with_rows_in_every_table(bare_database: str
     engine.dispose()
 
 
-def test_the_tables_that_migrations_make_are_the_programs(bare_database: str) -> None:
+def test_migrated_tables_match_the_program(bare_database: str) -> None:
     """As `alembic check`: nothing is left that a migration would have to add, change or take away."""
     at(bare_database, "head")
     engine = open_engine(bare_database)

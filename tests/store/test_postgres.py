@@ -36,7 +36,7 @@ def url() -> Iterator[str]:
         yield f"{server}postgres"
 
 
-def test_the_line_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_family_messages_work_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     migrate(url)  # a second time changes nothing
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
@@ -59,7 +59,7 @@ def test_the_line_on_postgresql(url: str, services: Runtime, twilio: TwilioStand
     here.database.engine.dispose()
 
 
-def test_a_voice_note_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_voice_note_works_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
     family = Family(here, create_app(runtime=here).test_client(), "whatsapp:+12175550166")
@@ -78,7 +78,7 @@ def test_a_voice_note_on_postgresql(url: str, services: Runtime, twilio: TwilioS
     here.database.engine.dispose()
 
 
-def test_an_announcement_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_announcement_works_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
     district = District(here, twilio)
@@ -97,7 +97,7 @@ def test_an_announcement_on_postgresql(url: str, services: Runtime, twilio: Twil
     here.database.engine.dispose()
 
 
-def test_two_colleagues_text_ice_at_the_same_moment(url: str, services: Runtime) -> None:
+def test_two_colleagues_report_an_incident_simultaneously(url: str, services: Runtime) -> None:
     """One record, one case, every step once; the same message handed over eight times counts once."""
     migrate(url)
     here = replace(services, database=Database(url, Vault(services.settings.data_keys)))

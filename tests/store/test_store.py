@@ -15,7 +15,7 @@ OLD, NEW = "o" * 32, "n" * 32
 
 
 @given(words=st.text(), place=st.text(max_size=20))
-def test_what_is_sealed_opens_in_its_place_only(words: str, place: str) -> None:
+def test_encrypted_value_decrypts_only_in_its_place(words: str, place: str) -> None:
     vault = Vault([OLD])
     sealed = vault.encrypt(words, place)
     assert vault.decrypt(sealed, place) == words
@@ -25,19 +25,19 @@ def test_what_is_sealed_opens_in_its_place_only(words: str, place: str) -> None:
         Vault([NEW]).decrypt(sealed, place)
 
 
-def test_a_newer_key_in_front_keeps_the_old_records_readable_and_findable() -> None:
+def test_newer_key_keeps_old_records_readable_and_findable() -> None:
     before, after = Vault([OLD]), Vault([NEW, OLD])
     assert after.decrypt(before.encrypt("hello", "a"), "a") == "hello"
     assert before.compute_lookup_hash("+1555") == after.compute_lookup_hash("+1555")
 
 
 @given(sealed=st.text(max_size=80))
-def test_garbage_is_unreadable_and_nothing_worse(sealed: str) -> None:
+def test_garbage_raises_decryption_error(sealed: str) -> None:
     with pytest.raises(DecryptionError):
         Vault([OLD]).decrypt(sealed, "a")
 
 
-def test_only_the_owner_of_the_lock_saves(clean_redis: Redis) -> None:
+def test_only_the_lock_owner_saves(clean_redis: Redis) -> None:
     talks = ConversationStore(clean_redis, Vault([OLD]))
     assert talks.acquire("f", "SM1", "first").outcome == "go"
     assert talks.acquire("f", "SM2", "second").outcome == "busy"
@@ -49,13 +49,13 @@ def test_only_the_owner_of_the_lock_saves(clean_redis: Redis) -> None:
     assert talks.acquire("f", "SM3", "third").conversation.noticed == ["mine"]
 
 
-def test_a_dead_owners_lock_runs_out(clean_redis: Redis) -> None:
+def test_lock_of_dead_owner_expires(clean_redis: Redis) -> None:
     talks = ConversationStore(clean_redis, Vault([OLD]))
     talks.acquire("f", "SM1", "killed")
     assert 0 < clean_redis.pttl("puente:lock:f") <= CONVERSATION_LOCK_MS < 15_000
 
 
-def test_scripts_work_after_redis_forgot_them_and_cut_the_connection(clean_redis: Redis) -> None:
+def test_scripts_work_after_script_flush_and_reconnect(clean_redis: Redis) -> None:
     talks = ConversationStore(clean_redis, Vault([OLD]))
     assert talks.acquire("f", "SM1", "first").outcome == "go"
     clean_redis.script_flush()
@@ -64,7 +64,7 @@ def test_scripts_work_after_redis_forgot_them_and_cut_the_connection(clean_redis
     assert talks.acquire("f", "SM1", "second").reply == "hello"
 
 
-def test_nothing_personal_stands_in_clear_in_redis_or_the_database(family: Family, services: Runtime) -> None:
+def test_redis_and_database_contain_no_personal_plain_text(family: Family, services: Runtime) -> None:
     family.text("I want to talk to a person")
     family.text("my name is Rosalinda Quispe, call me at 217 555 0133")
     found = b"".join(clean.dump(key) or b"" for clean in [services.redis] for key in clean.scan_iter())

@@ -75,7 +75,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(circuit_breaker, "OPEN_MILLISECONDS", 400)
 
 
-def test_nothing_personal_leaves_and_everything_comes_back(make: Make, stand_in: Google) -> None:
+def test_nothing_personal_is_sent_and_everything_is_restored(make: Make, stand_in: Google) -> None:
     answer = make().translate(PLANTED, "en", "es")
     assert answer.machine == "yes" and answer.failure is None
     assert all(secret in answer.text and secret in answer.back for secret in SECRETS)
@@ -83,7 +83,7 @@ def test_nothing_personal_leaves_and_everything_comes_back(make: Make, stand_in:
     assert not any(secret.casefold() in stand_in.sent.casefold() for secret in SECRETS), stand_in.sent
 
 
-def test_nothing_personal_is_kept_and_the_second_time_nobody_is_asked(
+def test_nothing_personal_is_cached_and_second_call_uses_cache(
     make: Make, stand_in: Google, clean_redis: Redis
 ) -> None:
     first = make().translate(PLANTED, "en", "es")
@@ -108,7 +108,7 @@ def test_nothing_personal_is_kept_and_the_second_time_nobody_is_asked(
         ("loses_marks", "lost words"),
     ],
 )
-def test_each_way_to_fail_has_its_name(make: Make, stand_in: Google, mood: Mood, reason: str, quick: None) -> None:
+def test_each_failure_has_its_reason(make: Make, stand_in: Google, mood: Mood, reason: str, quick: None) -> None:
     stand_in.mood = mood
     careful = make()
     assert careful.translate("Ana Ruiz waits here.", "en", "es") == TranslatedText("", "", failure=reason)  # type: ignore[arg-type]
@@ -116,19 +116,19 @@ def test_each_way_to_fail_has_its_name(make: Make, stand_in: Google, mood: Mood,
     assert careful.translate("Ana Ruiz waits here.", "en", "es").machine == "yes", "a failure is not kept"
 
 
-def test_unchanged_is_noticed_though_the_marks_were_respaced(make: Make, stand_in: Google) -> None:
+def test_unchanged_text_is_detected_despite_respaced_placeholders(make: Make, stand_in: Google) -> None:
     stand_in.says = {"Please wait for [[0]].": "Please wait for [ [0] ] ."}
     assert make().translate("Please wait for Ana Ruiz.", "en", "es").failure == "unchanged"
 
 
-def test_nobody_there_and_no_machine_allowed(make: Make, clean_redis: Redis, glossary: TermGlossary) -> None:
+def test_unreachable_or_disabled_provider_is_reported(make: Make, clean_redis: Redis, glossary: TermGlossary) -> None:
     assert make(url="http://127.0.0.1:9").translate("Hello there", "en", "es").failure == "unreachable"
     off = SafeTranslator(None, clean_redis, VAULT, glossary, lambda *_: None)
     assert off.translate("Hello there", "en", "es") == TranslatedText("", "", failure="off")
     assert make().translate("Hello there", "en", "quc").failure == "off", "Google has no K'iche'"
 
 
-def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: TermGlossary) -> None:
+def test_raising_provider_is_handled(clean_redis: Redis, glossary: TermGlossary) -> None:
     class Bad:
         name = "bad"
 
@@ -143,7 +143,7 @@ def test_a_provider_that_raises_costs_nothing(clean_redis: Redis, glossary: Term
 
 
 @pytest.mark.long
-def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Google, quick: None) -> None:
+def test_breaker_opens_waits_retries_once_and_closes(make: Make, stand_in: Google, quick: None) -> None:
     stand_in.mood = "broken"
     careful, another = make(), make()
     assert {careful.translate(f"Hello {word}", "en", "es").failure for word in "abcde"} == {"broken"}
@@ -158,7 +158,7 @@ def test_the_breaker_opens_rests_tries_once_and_closes(make: Make, stand_in: Goo
     assert careful.translate("Good morning", "en", "es").machine == "yes"
 
 
-def test_after_the_rest_one_at_a_time(make: Make, clean_redis: Redis, quick: None) -> None:
+def test_breaker_allows_one_request_after_the_wait(make: Make, clean_redis: Redis, quick: None) -> None:
     careful = make()
     for _ in range(5):
         careful._breaker.record_result("time-out")
@@ -177,7 +177,7 @@ def test_bad_answers_do_not_open_the_breaker(make: Make, stand_in: Google, mood:
     assert "resting" not in {careful.translate(f"Ana Ruiz {word}", "en", "es").failure for word in ("aa", "bb") * 4}
 
 
-def test_without_redis_it_translates_all_the_same(make: Make, stand_in: Google) -> None:
+def test_translation_works_without_redis(make: Make, stand_in: Google) -> None:
     careful = make(redis=nobody())
     assert [careful.translate("Good morning", "en", "es", should_check=False).text for _ in range(2)] == [
         "es: GOOD MORNING"
@@ -185,12 +185,12 @@ def test_without_redis_it_translates_all_the_same(make: Make, stand_in: Google) 
     assert len(stand_in.asked) == 2, "nothing is kept"
 
 
-def test_an_approved_phrase_comes_before_the_machine(make: Make, stand_in: Google) -> None:
+def test_approved_phrase_replaces_the_machine(make: Make, stand_in: Google) -> None:
     answer = make(approved="Aprobado.").translate("The office opens at 8.", "en", "es")
     assert answer == TranslatedText("Aprobado.", "no") and not stand_in.asked
 
 
-def test_the_same_language_and_what_has_no_words(make: Make, stand_in: Google) -> None:
+def test_same_language_and_text_without_words_are_unchanged(make: Make, stand_in: Google) -> None:
     assert make().translate("Hello there", "en", "en") == TranslatedText("Hello there", "")
     for text in ("", "217-555-0133", "Ana Ruiz", "👍"):
         assert make().translate(text, "en", "es") == TranslatedText(text, "")
@@ -198,13 +198,13 @@ def test_the_same_language_and_what_has_no_words(make: Make, stand_in: Google) -
     assert not stand_in.asked
 
 
-def test_the_glossary_keeps_and_says_terms(make: Make, stand_in: Google) -> None:
+def test_glossary_keeps_and_translates_terms(make: Make, stand_in: Google) -> None:
     answer = make().translate("Bring your Chromebook and your 504 plan to the IEP meeting at Harbor.", "en", "es")
     assert "Chromebook" in answer.text and "plan 504" in answer.text and "IEP" in answer.text
     assert "504 plan" in answer.back and "Harbor" not in stand_in.sent and "IEP" not in stand_in.sent
 
 
-def test_the_back_translation_warns(make: Make, stand_in: Google) -> None:
+def test_back_translation_causes_warnings(make: Make, stand_in: Google) -> None:
     text = "Do not come on Monday, Maria Lopez; ICE left two hours ago."
     sent = "Do not come on Monday, [[0]]; ICE left two hours ago."
     stand_in.says = {sent: "Venga el martes, [[0]].", "Venga el martes, [[0]].": "Come on Tuesday, [[0]]."}
@@ -216,20 +216,20 @@ def test_the_back_translation_warns(make: Make, stand_in: Google) -> None:
     assert make(redis=nobody()).translate(text, "en", "es").warnings == ()
 
 
-def test_a_failed_back_translation_is_no_failure(make: Make, stand_in: Google) -> None:
+def test_failed_back_translation_is_not_a_failure(make: Make, stand_in: Google) -> None:
     stand_in.cannot = "es: "
     assert make().translate("Good morning", "en", "es") == TranslatedText("es: GOOD MORNING", "yes")
     assert make().translate("Good night", "en", "es", should_check=False) == TranslatedText("es: GOOD NIGHT", "yes")
 
 
-def test_googletrans_works_where_an_event_loop_runs(stand_in: Google) -> None:
+def test_google_works_inside_an_event_loop(stand_in: Google) -> None:
     async def inside() -> list[str | TranslationError]:
         return GoogleTranslator(stand_in.url).translate(["Hello there"], "en", "es")
 
     assert asyncio.run(inside()) == ["es: HELLO THERE"]
 
 
-def test_the_services_know_reviewed_answers_and_approved_phrases(services: Runtime, stand_in: Google) -> None:
+def test_runtime_translator_uses_reviewed_answers_and_approved_phrases(services: Runtime, stand_in: Google) -> None:
     answer = services.library.district.answers["call_you"]
     reviewed = Catalogs(
         {"es": {answer: CatalogText("Le llamo hoy.")}, "fr": {answer: CatalogText("Brouillon", is_draft=True)}}

@@ -10,7 +10,7 @@ from tests.twiml.checking import check, lists, problems
 SAY = '<Say voice="Polly.Mia" language="es-MX">Hola</Say>'
 
 
-def test_what_twilios_library_writes_is_taken() -> None:
+def test_twiml_of_twilio_library_is_accepted() -> None:
     document = VoiceResponse()
     gather = document.gather(action="https://a.example", input="dtmf speech", language="es-MX", finish_on_key="")
     gather.say(voice="Polly.Mia", language="es-MX").prosody("Hola", rate="75%")
@@ -47,17 +47,17 @@ def test_what_twilios_library_writes_is_taken() -> None:
         ("<Say", "not XML"),
     ],
 )
-def test_what_is_not_in_the_lists_is_found(inside: str, wrong: str) -> None:
+def test_element_outside_the_lists_is_found(inside: str, wrong: str) -> None:
     with pytest.raises(AssertionError, match=wrong):
         check(f"<Response>{inside}</Response>", "Voice")
 
 
-def test_a_call_is_no_answer_to_a_text() -> None:
+def test_voice_twiml_is_invalid_for_messaging_and_vice_versa() -> None:
     assert list(problems(f"<Response>{SAY}</Response>", "Messaging"))
     assert list(problems("<Response><Message>x</Message></Response>", "Voice"))
 
 
-def test_every_voice_and_every_language_heard_is_in_twilios_lists() -> None:
+def test_every_voice_and_recognized_language_is_supported_by_twilio() -> None:
     values = lists()["Voice"]["values"]
     for voice in TWILIO_VOICES.values():
         assert voice.name in values["SayVoice"] and voice.locale in values["SayLanguage"]
@@ -65,7 +65,7 @@ def test_every_voice_and_every_language_heard_is_in_twilios_lists() -> None:
     assert set(RECOGNITION_ONLY_LOCALES.values()) <= set(values["GatherLanguage"])
 
 
-def test_no_voice_is_there_for_the_four_languages_that_have_none_here() -> None:
+def test_four_languages_have_no_twilio_voice() -> None:
     """Should Twilio add one, this is where it is noticed (after `read_lists.py` of a newer version)."""
     for code in ("ht", "so", "fa", "ps"):
         assert not [one for one in lists()["Voice"]["values"]["SayLanguage"] if one.startswith(f"{code}-")]

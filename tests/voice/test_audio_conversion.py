@@ -16,14 +16,14 @@ pytestmark = pytest.mark.long
 
 
 @pytest.mark.parametrize("given", [sound, wav, partial(sound, 2, ("-c:a", "libmp3lame", "-f", "mp3", "pipe:1"))])
-def test_what_browsers_record_is_ready_for_calls_and_for_whatsapp(given: Callable[[], bytes]) -> None:
+def test_browser_recordings_are_converted_for_calls_and_whatsapp(given: Callable[[], bytes]) -> None:
     made = convert_recording(given())
     mp3, ogg = about(made.mp3), about(made.ogg)
     assert "codec_name=mp3" in mp3 and "channels=1" in mp3 and "codec_name=opus" in ogg and made.ogg[:4] == b"OggS"
     assert made.seconds == 2 and b"Ana Ruiz" in sound() and b"Ana Ruiz" not in made.mp3 + made.ogg
 
 
-def test_a_phones_file_is_read_though_its_table_stands_at_the_end(tmp_path: Path) -> None:
+def test_phone_file_with_trailing_index_is_read(tmp_path: Path) -> None:
     file = tmp_path / "memo.m4a"
     run((*MADE, "anoisesrc=amplitude=0.3:duration=100", "-c:a", "aac", "-b:a", "192k", str(file)), check=True)
     assert file.stat().st_size > 1_000_000 and convert_recording(file.read_bytes()).seconds == 100
@@ -41,7 +41,7 @@ def test_a_phones_file_is_read_though_its_table_stands_at_the_end(tmp_path: Path
         (lambda: b"x" * (audio_conversion.MAX_INPUT_BYTES + 1), audio_conversion.TOO_LARGE_MESSAGE),
     ],
 )
-def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], why: str) -> None:
+def test_other_files_are_refused_with_a_reason(given: Callable[[], bytes], why: str) -> None:
     with pytest.raises(UnusableAudioError, match=why[:30]):
         convert_recording(given())
 
@@ -50,14 +50,14 @@ def test_everything_else_is_refused_with_the_reason(given: Callable[[], bytes], 
     "lines",
     ["#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\n{}\n#EXT-X-ENDLIST\n", "ffconcat version 1.0\nfile '{}'\n"],
 )
-def test_a_playlist_opens_no_other_file(tmp_path: Path, lines: str) -> None:
+def test_playlist_opens_no_other_file(tmp_path: Path, lines: str) -> None:
     (tmp_path / "secret.wav").write_bytes(wav())
     for place in (str(tmp_path / "secret.wav"), f"file://{tmp_path}/secret.wav", "http://127.0.0.1:9/a.wav"):
         with pytest.raises(UnusableAudioError):
             convert_recording(lines.format(place).encode())
 
 
-def test_without_ffmpeg_or_when_it_hangs_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_or_hanging_ffmpeg_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     given = wav()
     monkeypatch.setattr(audio_conversion, "DECODE_COMMAND", ("nice", "-n", "5", "no-such-program"))
     with pytest.raises(UnusableAudioError, match="ffmpeg is not installed"):

@@ -31,7 +31,7 @@ def served(client: FlaskClient, twilio: TwilioStandIn) -> Iterator[None]:
         yield
 
 
-def test_it_is_read_twice_and_1_takes_it(pager: Pager) -> None:
+def test_alert_is_read_twice_and_1_claims_it(pager: Pager) -> None:
     heard, after = pager.twilio.answer(pager.rung(), press="1")
     first = " ".join(heard.asked[: len(heard.asked) // 2])
     assert " ".join(heard.asked) == f"{first} {first}" and first.endswith("Press 1 to take it.")
@@ -44,7 +44,7 @@ def test_it_is_read_twice_and_1_takes_it(pager: Pager) -> None:
     assert pager.row()["sealed_body"] is None, "the call is over: its words are not kept"
 
 
-def test_nothing_of_the_family_is_spoken_or_logged(pager: Pager, caplog: pytest.LogCaptureFixture) -> None:
+def test_family_data_is_neither_spoken_nor_logged(pager: Pager, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     spoken = " ".join(heard.text for heard in pager.twilio.answer(pager.rung(), press="1"))
     for secret in ("5550177", "Marta", "at our door"):
@@ -53,7 +53,7 @@ def test_nothing_of_the_family_is_spoken_or_logged(pager: Pager, caplog: pytest.
     assert "Language: English" not in caplog.text, "the words of an alert stay out of the logs"
 
 
-def test_a_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
+def test_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
     call = pager.rung()
     with pager.services.database.write() as db:
         sealed = pager.services.database.vault.encrypt(
@@ -64,7 +64,7 @@ def test_a_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
     assert "Case 7. See Press 1" in heard.words and "example" not in heard.words
 
 
-def test_the_second_to_press_hears_who_has_it(pager: Pager) -> None:
+def test_second_key_press_names_the_claimant(pager: Pager) -> None:
     first, second = pager.rung(0), pager.rung(1)
     pager.twilio.answer(first, press="1")
     name = pager.services.library.district.staff[pager.claimed_by() or ""].name
@@ -72,19 +72,19 @@ def test_the_second_to_press_hears_who_has_it(pager: Pager) -> None:
     assert pager.takings() == 1
 
 
-def test_who_presses_after_it_is_done_hears_so(pager: Pager) -> None:
+def test_key_press_after_closing_says_closed(pager: Pager) -> None:
     call = pager.rung()
     assignment.resolve_case(pager.services, pager.case, "ana_ruiz")
     assert f"Case {pager.case} is closed." in pager.twilio.answer(call, press="1")[-1].words
 
 
 @pytest.mark.parametrize("digit", ["2", "9", "0", "#", "", "11"])
-def test_another_key_takes_nothing(pager: Pager, digit: str) -> None:
+def test_other_key_claims_nothing(pager: Pager, digit: str) -> None:
     after = pager.twilio.answer(pager.rung(), press=digit)[-1]
     assert f"reply TAKE {pager.case}" in after.words and after.hangs_up and pager.claimed_by() is None
 
 
-def test_a_repeated_webhook_takes_it_once(pager: Pager) -> None:
+def test_repeated_webhook_claims_once(pager: Pager) -> None:
     call = pager.rung()
     form = {"CallSid": call.sid, "CallStatus": "in-progress", "Digits": "1", "To": call.to, "From": call.sender}
     answers = {pager.twilio.line.ask(call.url, form).text for _ in range(3)}
@@ -95,13 +95,13 @@ def test_a_repeated_webhook_takes_it_once(pager: Pager) -> None:
 
 
 @pytest.mark.parametrize("signature", [None, "bm90IHRoaXM="])
-def test_a_forged_key_takes_nothing(pager: Pager, signature: str | None) -> None:
+def test_forged_key_claims_nothing(pager: Pager, signature: str | None) -> None:
     call = pager.rung()
     answer = pager.twilio.line.ask(call.url, {"CallSid": call.sid, "Digits": "1"}, signature)
     assert answer.status == 403 and pager.claimed_by() is None and pager.row()["state"] == "queued"
 
 
-def test_a_row_that_is_no_call_is_not_read(pager: Pager) -> None:
+def test_row_of_a_text_is_not_read_out(pager: Pager) -> None:
     with pager.services.database.read() as db:
         text = db.execute(select(deliveries.c.id).where(deliveries.c.transport == "text").limit(1)).scalar_one()
     to = pager.phones[0]
@@ -111,7 +111,7 @@ def test_a_row_that_is_no_call_is_not_read(pager: Pager) -> None:
     assert pager.claimed_by() is None
 
 
-def test_the_database_away_is_said_in_words(pager: Pager) -> None:
+def test_database_outage_is_spoken(pager: Pager) -> None:
     call = pager.rung()
     with pager.services.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
@@ -126,13 +126,13 @@ def ring_in(twilio: TwilioStandIn) -> Heard:
     return twilio.ring_in(f"{PUBLIC}{URL}", "+12175550177", LINE)
 
 
-def test_somebody_new_is_asked_for_a_language_each_in_its_own_voice(twilio: TwilioStandIn, served: None) -> None:
+def test_new_caller_is_asked_for_a_language_in_each_voice(twilio: TwilioStandIn, served: None) -> None:
     heard = ring_in(twilio)
     assert {"en-US", "es-MX"} <= heard.languages and "For a person, press 0." in heard.words
     assert heard.action is not None and not heard.hangs_up
 
 
-def test_before_a_key_is_pressed_nothing_of_a_caller_is_kept(
+def test_nothing_is_stored_before_a_key_is_pressed(
     services: Runtime, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "bot")
@@ -142,5 +142,5 @@ def test_before_a_key_is_pressed_nothing_of_a_caller_is_kept(
     assert services.redis.dbsize() == 0 and "5550177" not in caplog.text
 
 
-def test_an_unsigned_call_is_refused(client: FlaskClient) -> None:
+def test_unsigned_call_is_refused(client: FlaskClient) -> None:
     assert client.post(URL, data={"CallSid": "CA" + "1" * 32}).status_code == 403

@@ -33,7 +33,7 @@ def in_vietnamese(phone: Phone) -> None:
     assert phone.voices == {"vi-VN"} and VIETNAMESE in phone.words
 
 
-def test_a_mistake_of_ours_is_no_applications_error(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_not_a_twilio_application_error(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of which a caller would hear in Twilio's English, and then nothing; the technical contact hears of it."""
     phone.ring()
     phone.press("2")
@@ -48,7 +48,7 @@ def breaks(*_: object) -> None:
     raise KeyError("a mistake")
 
 
-def test_the_database_away_is_said_in_the_language_that_was_just_chosen(phone: Phone) -> None:
+def test_database_outage_is_spoken_in_the_chosen_language(phone: Phone) -> None:
     phone.ring()
     where = phone.on
     with phone.services.database.engine.begin() as db:
@@ -56,9 +56,7 @@ def test_the_database_away_is_said_in_the_language_that_was_just_chosen(phone: P
     assert "9 1 1" in phone.ask(where, Digits="2") and phone.voices == {"es-MX"}
 
 
-def test_in_a_crowd_of_strangers_each_hears_the_language_of_its_call(
-    phone: Phone, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_limited_caller_hears_the_language_of_the_call(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is kept of who is not heard, not even the language; the number of a key is in none."""
     monkeypatch.setattr(rate_limits, "MAX_STRANGERS_PER_MINUTE", 0)
     in_vietnamese(phone)
@@ -69,7 +67,7 @@ def test_in_a_crowd_of_strangers_each_hears_the_language_of_its_call(
     assert phone.reads() == "vi", "and is called back in it"
 
 
-def test_redis_away_each_hears_the_language_of_its_call(services: Runtime) -> None:
+def test_redis_outage_keeps_the_language_of_the_call(services: Runtime) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
     phone = Phone(create_app(runtime=away).test_client(), away)
     in_vietnamese(phone)

@@ -41,32 +41,32 @@ def count(services: Runtime, table: object) -> int:
         return int(db.execute(select(func.count()).select_from(table)).scalar_one())  # type: ignore[arg-type]
 
 
-def test_a_language_then_the_menu_then_an_answer(phone: Phone) -> None:
+def test_call_goes_from_language_to_menu_to_answer(phone: Phone) -> None:
     assert "For English, press 1." in phone.ring()
     assert "How can I help?" in phone.press("1") and phone.voices == {"en-US"}
     assert "Is it safe at school? Press 1." in phone.words and "press star" in phone.words
     assert "Checked on" in phone.press("2") and phone.has("Gather")
 
 
-def test_spanish_is_spoken_in_spanish(phone: Phone) -> None:
+def test_spanish_uses_a_spanish_voice(phone: Phone) -> None:
     phone.ring()
     phone.press("2")
     assert phone.voices == {"es-MX"}
 
 
-def test_nine_goes_to_more_languages(phone: Phone) -> None:
+def test_key_9_offers_more_languages(phone: Phone) -> None:
     phone.ring()
     before = phone.words
     assert phone.press("9") != before and "Tagalog" in phone.words and phone.press("9") == before
 
 
-def test_who_is_known_hears_the_menu_in_its_language_at_once(phone: Phone, family: Family) -> None:
+def test_known_caller_hears_the_menu_in_own_language_at_once(phone: Phone, family: Family) -> None:
     family.text("español")
     phone.ring()
     assert phone.voices == {"es-MX"} and phone.has("Gather")
 
 
-def test_star_says_it_again_slowly_and_nothing_happens_twice(phone: Phone) -> None:
+def test_star_repeats_slowly_without_repeating_effects(phone: Phone) -> None:
     phone.ring()
     phone.press("1")
     phone.press("5")
@@ -76,7 +76,7 @@ def test_star_says_it_again_slowly_and_nothing_happens_twice(phone: Phone) -> No
     assert phone.press("*") == first and count(phone.services, cases) == 1
 
 
-def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
+def test_repeated_callback_gets_the_same_answer(phone: Phone) -> None:
     phone.ring()
     phone.press("1")
     where = phone.on
@@ -84,7 +84,7 @@ def test_a_repeated_callback_has_the_same_answer(phone: Phone) -> None:
     assert len(answers) == 1 and count(phone.services, cases) == 1
 
 
-def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_spoken_emergency_alerts_like_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
     phone.ring()
     phone.press("1")
     assert "9 1 1" in phone.speak("ICE is at our door right now")
@@ -92,7 +92,7 @@ def test_an_emergency_that_is_spoken_pages_as_in_a_text(phone: Phone, twilio: Tw
         assert db.execute(select(cases.c.severity)).scalar_one() == "escalate_now"
 
 
-def test_what_is_for_the_eye_goes_to_the_phone_once(phone: Phone) -> None:
+def test_written_details_are_texted_to_the_phone_once(phone: Phone) -> None:
     phone.ring()
     phone.press("1")
     phone.press("2")
@@ -103,14 +103,14 @@ def test_what_is_for_the_eye_goes_to_the_phone_once(phone: Phone) -> None:
     assert count(phone.services, deliveries) == 1
 
 
-def test_silence_is_asked_once_more_and_then_said_goodbye(phone: Phone) -> None:
+def test_silence_is_prompted_once_then_the_call_ends(phone: Phone) -> None:
     phone.ring()
     first = phone.press("1")
     assert phone.wait() == first
     assert "Thank you for calling." in phone.wait() and phone.has("Hangup")
 
 
-def test_a_language_without_a_voice_gets_a_person_and_no_other_voice(phone: Phone) -> None:
+def test_language_without_voice_gets_a_person_and_no_other_voice(phone: Phone) -> None:
     phone.ring()
     while "Somali: press" not in phone.words:
         phone.press("9")
@@ -122,7 +122,7 @@ def test_a_language_without_a_voice_gets_a_person_and_no_other_voice(phone: Phon
         assert db.execute(select(func.count()).select_from(deliveries)).scalar_one() == 1, "a text in Somali"
 
 
-def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
+def test_recordings_are_played_where_no_voice_exists(phone: Phone) -> None:
     """All that the menu needs, said in Somali by one and reviewed by another: the caller hears people, and no machine."""
     needed = {"texts", "menu", "language_set"}
     with phone.services.database.write() as db:
@@ -142,7 +142,7 @@ def test_recordings_speak_where_no_voice_does(phone: Phone) -> None:
     assert [one.text for one in phone.root.iter("Play")] == played
 
 
-def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
+def test_person_can_be_requested_from_the_language_list(phone: Phone) -> None:
     """The office rings; as nobody may be there, a case is kept, once, and the line is not taken to be English."""
     phone.ring()
     where = phone.on
@@ -154,7 +154,7 @@ def test_a_person_from_the_list_of_languages(phone: Phone) -> None:
     assert "For English, press 1." in phone.ring()
 
 
-def test_who_never_presses_a_key_gets_a_person_and_not_the_list_for_hours(phone: Phone) -> None:
+def test_caller_who_never_presses_a_key_gets_a_person(phone: Phone) -> None:
     phone.ring()
     for _ in range(3):
         phone.wait()
@@ -163,7 +163,7 @@ def test_who_never_presses_a_key_gets_a_person_and_not_the_list_for_hours(phone:
     assert phone.root.findtext("Dial") == "+12175550100" and not phone.goes_on
 
 
-def test_a_key_in_the_list_begins_the_counting_anew(phone: Phone) -> None:
+def test_key_in_the_language_list_resets_the_silence_count(phone: Phone) -> None:
     phone.ring()
     for _ in range(5):
         phone.wait()
@@ -171,7 +171,7 @@ def test_a_key_in_the_list_begins_the_counting_anew(phone: Phone) -> None:
     assert phone.goes_on
 
 
-def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> None:
+def test_unanswered_office_ends_with_goodbye(phone: Phone) -> None:
     phone.ring()
     phone.press("2")
     phone.speak("STOP")
@@ -182,7 +182,7 @@ def test_after_the_office_did_not_answer_the_line_says_goodbye(phone: Phone) -> 
 
 
 @pytest.mark.parametrize("how", ["press", "speak"])
-def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: Runtime, how: str) -> None:
+def test_hidden_number_gets_no_callback_promise(client: FlaskClient, services: Runtime, how: str) -> None:
     phone = Phone(client, services, number="anonymous")
     phone.ring()
     phone.press("2")
@@ -192,7 +192,7 @@ def test_nobody_promises_to_call_a_hidden_number(client: FlaskClient, services: 
     assert ours is not None and ours.get("callerId") == services.settings.twilio_sms_from, "no provider refuses it"
 
 
-def test_a_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_recorded_answer_is_kept_for_a_person(phone: Phone, twilio: TwilioStandIn) -> None:
     """At its own address Twilio has a WAV file, which nobody here takes: the MP3 beside it is fetched, and deleted."""
     phone.ring()
     phone.press("1")
@@ -210,7 +210,9 @@ HIDDEN = ["anonymous", "+266696687", "+7378742833", "+17378742833", "+8628245225
 
 
 @pytest.mark.parametrize("number", HIDDEN)
-def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, services: Runtime, number: str) -> None:
+def test_caller_with_hidden_number_is_informed_and_stays_separate(
+    client: FlaskClient, services: Runtime, number: str
+) -> None:
     """The next who hides it is somebody else: no language and no answer is left of the one before."""
     phone = Phone(client, services, number=number)
     phone.ring()
@@ -222,7 +224,7 @@ def test_who_hides_the_number_is_told_so_and_nobody_else(client: FlaskClient, se
     assert count(services, contacts.contacts) == 2
 
 
-def test_the_database_away_is_said_in_words(phone: Phone) -> None:
+def test_database_outage_is_spoken(phone: Phone) -> None:
     phone.ring()
     where = phone.on
     with phone.services.database.engine.begin() as db:
@@ -230,12 +232,12 @@ def test_the_database_away_is_said_in_words(phone: Phone) -> None:
     assert "does not work" in phone.ask(where, Digits="1")
 
 
-def test_nonsense_in_the_address_is_no_error(phone: Phone) -> None:
+def test_invalid_query_is_not_an_error(phone: Phone) -> None:
     for query in ("turn=x", "turn=-1", "turn=99999", "page=zz", "l=xx&turn=1", "m=zz", "page=99", "silent=9&turn=2"):
         phone.ask(f"{URL}?{query}", Digits="1")
 
 
-def test_every_flow_can_be_walked_by_ear(phone: Phone) -> None:
+def test_every_flow_works_by_phone(phone: Phone) -> None:
     """Each choice of the menu is said, and the line never ends without a way on."""
     for choice in range(1, 8):
         phone.sid = f"CA{choice:032d}"
@@ -247,7 +249,7 @@ def test_every_flow_can_be_walked_by_ear(phone: Phone) -> None:
         assert parse_qs(urlsplit(phone.on).query)["l"] == ["en"]
 
 
-def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_family_with_voice_channel_is_called(phone: Phone, twilio: TwilioStandIn) -> None:
     """What staff write is read to it in its language, twice; 1 reads it again, 2 asks for a person, 9 ends messages."""
     phone.ring()
     phone.press("1")
@@ -272,7 +274,7 @@ def test_a_family_whose_channel_is_the_telephone_is_called(phone: Phone, twilio:
         assert found is not None and found.opted_out_at is not None
 
 
-def test_who_wants_no_messages_and_rings_is_put_through(phone: Phone) -> None:
+def test_opted_out_caller_is_connected_to_the_office(phone: Phone) -> None:
     """The flows are silent then; a line that says nothing would be the end of it."""
     phone.ring()
     phone.press("1")
@@ -282,7 +284,7 @@ def test_who_wants_no_messages_and_rings_is_put_through(phone: Phone) -> None:
     assert phone.root.findtext("Dial") == "+12175550100" and "connecting you" in phone.words
 
 
-def test_what_could_not_be_kept_is_not_said_to_be_sent(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_save_is_not_reported_as_sent(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database fails in the middle (no real one can be told to, so it is put in its way); the next try sends it."""
     phone.ring()
     phone.press("1")
@@ -299,7 +301,7 @@ def fails(*_: object) -> str:
     raise OperationalError("planned", {}, Exception())
 
 
-def test_silence_does_not_count_after_a_key(phone: Phone) -> None:
+def test_key_resets_the_silence_count(phone: Phone) -> None:
     phone.ring()
     phone.press("1")
     phone.wait()
@@ -308,7 +310,7 @@ def test_silence_does_not_count_after_a_key(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("key", ["*", "#"])
-def test_silence_does_not_count_after_a_key_that_always_works(phone: Phone, key: str) -> None:
+def test_universal_key_resets_the_silence_count(phone: Phone, key: str) -> None:
     """Who has it said again, or sent, is still there."""
     phone.ring()
     phone.press("1")
@@ -318,7 +320,7 @@ def test_silence_does_not_count_after_a_key_that_always_works(phone: Phone, key:
     assert phone.wait() == answered
 
 
-def test_a_caller_is_known_by_any_way_it_wrote_and_by_its_own_first(phone: Phone, family: Family) -> None:
+def test_caller_is_recognized_by_any_channel_and_own_first(phone: Phone, family: Family) -> None:
     family.text("español")
     phone.ring()
     phone.speak("English")
@@ -341,7 +343,7 @@ def asked_by_call(phone: Phone, twilio: TwilioStandIn, body: str) -> tuple[str, 
     return call.url.removeprefix(PUBLIC), {"Direction": "outbound-api", "From": "+12175550100", "To": phone.number}
 
 
-def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_question_in_an_outgoing_call_uses_its_own_keys(phone: Phone, twilio: TwilioStandIn) -> None:
     """1 is the first choice, not "again", and 2 is no wish for a person; then the call goes on like any other."""
     where, ours = asked_by_call(phone, twilio, "How can I help?\n1. Is it safe at school?\n2. Something else")
     heard = phone.ask(where, **ours)
@@ -353,13 +355,13 @@ def test_a_question_by_call_is_answered_with_its_own_keys(phone: Phone, twilio: 
     assert phone.ask(phone.on, Digits="*", **ours) == answered, "again, from what is kept of this call"
 
 
-def test_a_call_that_nobody_answers_with_a_key_says_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_outgoing_call_without_keys_ends_with_goodbye(phone: Phone, twilio: TwilioStandIn) -> None:
     where, ours = asked_by_call(phone, twilio, "The bus comes at 7:15.")
     assert phone.ask(where, **ours).endswith("In danger, call 9 1 1.") and phone.has("Hangup")
     assert phone.ask(where, Digits="0", **ours) and count(phone.services, cases) == 1, "0 is a person everywhere"
 
 
-def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
+def test_text_sent_from_a_call_uses_written_wording(phone: Phone) -> None:
     phone.ring()
     assert "Please press one of the numbers." in phone.press("1") and "Reply" not in phone.words
     phone.press("#")
@@ -369,7 +371,7 @@ def test_the_text_for_the_phone_is_worded_for_a_reader(phone: Phone) -> None:
     assert sent is not None and "Reply with a number" in sent.body
 
 
-def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Phone) -> None:
+def test_universal_keys_work_during_an_open_question(phone: Phone) -> None:
     """In Haitian Creole nothing is recognised: the answer is recorded, after what people have said into the gather."""
     record(phone, "ht", list(collect_recordable_texts(phone.services.library, "ht", NOW).items))
     in_the_middle(phone, "ht", "community_partner")
@@ -379,7 +381,7 @@ def test_while_an_open_question_is_said_a_key_does_what_it_always_does(phone: Ph
     assert count(phone.services, cases) == 1
 
 
-def test_the_day_of_a_fact_is_left_out_where_nobody_has_recorded_it(phone: Phone) -> None:
+def test_unrecorded_fact_date_is_omitted(phone: Phone) -> None:
     """In Somali no machine says a date; the fact is said all the same, and the day too once somebody has said it."""
     items = collect_recordable_texts(phone.services.library, "so", NOW).items
     days = [one for one in items if is_check_date(phone.services.library, "so", one.text)]
@@ -400,7 +402,7 @@ def record(phone: Phone, language: str, items: list[RecordableText]) -> None:
             recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
 
 
-def test_who_has_called_is_found_by_its_number(phone: Phone, services: Runtime) -> None:
+def test_caller_is_found_by_number(phone: Phone, services: Runtime) -> None:
     """By staff who look for its case, and who must show what is kept of its consent."""
     phone.ring()
     phone.press("1")
@@ -413,9 +415,7 @@ def test_who_has_called_is_found_by_its_number(phone: Phone, services: Runtime) 
     assert "By phone" in page and "Opted out since" in page and "Wants no messages" in page
 
 
-def test_a_text_without_a_translation_is_read_by_an_english_voice(
-    services: Runtime, serve: Callable[[Runtime], Flask]
-) -> None:
+def test_untranslated_text_uses_an_english_voice(services: Runtime, serve: Callable[[Runtime], Flask]) -> None:
     """The rest of the same answer stays Spanish: its choices, its keys, and the sentence that this is English."""
     library, missing = (
         services.library,
@@ -431,7 +431,7 @@ def test_a_text_without_a_translation_is_read_by_an_english_voice(
     assert english == [missing] and phone.voices == {"es-MX", "en-US"} and "en inglés" in phone.words
 
 
-def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) -> None:
+def test_case_page_shows_that_the_family_will_be_called(phone: Phone) -> None:
     phone.ring()
     phone.press("1")
     phone.press("0")
@@ -441,7 +441,7 @@ def test_staff_see_before_they_write_that_the_family_will_be_rung(phone: Phone) 
     assert "By a telephone call that reads it out" in page and "By SMS." not in page
 
 
-def test_hanging_up_is_no_message(phone: Phone) -> None:
+def test_hang_up_is_not_a_message(phone: Phone) -> None:
     """Instead of a recording Twilio then gives the word for it, which no caller said."""
     record(phone, "ht", list(collect_recordable_texts(phone.services.library, "ht", NOW).items))
     in_the_middle(phone, "ht", "community_partner")
@@ -458,7 +458,7 @@ def test_hanging_up_is_no_message(phone: Phone) -> None:
 RECORDED = f"https://api.twilio.com/2010-04-01/Accounts/AC{'1' * 32}/Recordings/RE{'1' * 32}"
 
 
-def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone: Phone) -> None:
+def test_language_choice_in_a_call_uses_each_own_voice(phone: Phone) -> None:
     """The list that a phone shows, read by one voice, would be sixteen names of which it can say a few."""
     phone.ring()
     phone.press("1")
@@ -471,7 +471,7 @@ def test_whoever_asks_for_another_language_in_a_call_hears_each_by_itself(phone:
     assert phone.press("5") and phone.voices == {"es-MX"} and count(phone.services, cases) == 1
 
 
-def test_a_language_that_a_machine_drafts_is_not_read_by_the_voice_of_the_one_before(
+def test_machine_drafted_language_does_not_use_the_previous_voice(
     services: Runtime, serve: Callable[[Runtime], Flask]
 ) -> None:
     """In a Spanish call somebody asks for German, which texts may get: a person, as for every language without a voice."""

@@ -100,7 +100,7 @@ LONG = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 
 
 @pytest.mark.long
-def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Runtime) -> None:
+def test_caller_always_has_a_next_step(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services, {"texts", "menu", "language_set"}))
 
     @QUICK
@@ -112,14 +112,14 @@ def test_a_caller_always_has_a_way_on(client: FlaskClient, services: Runtime) ->
 
 
 @pytest.mark.long
-def test_every_flow_in_every_language_has_a_way_on(client: FlaskClient, services: Runtime) -> None:
+def test_every_flow_in_every_language_has_a_next_step(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services))
     for language, flow in itertools.product(services.library.district.languages, flows(services.library)):
         walk(phone, language, flow, [("press", "1"), ("press", "*"), ("press", "2"), ("wait", ""), ("wait", "")])
 
 
 @pytest.mark.long
-def test_whatever_a_caller_does_there_is_a_way_on(client: FlaskClient, services: Runtime) -> None:
+def test_any_caller_action_leads_to_a_next_step(client: FlaskClient, services: Runtime) -> None:
     phone = Phone(client, record(services))
 
     @LONG

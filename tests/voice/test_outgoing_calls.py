@@ -60,7 +60,7 @@ def picked_up(phone: Phone, twilio: TwilioStandIn, **more: str) -> str:
     return phone.ask(call.url.removeprefix(PUBLIC), To=phone.number, **OURS, **more)
 
 
-def test_staffs_own_english_is_not_read_by_the_familys_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_staff_original_is_not_read_by_the_family_voice(phone: Phone, twilio: TwilioStandIn) -> None:
     """The phone shows the original beside the translation; a caller hears the translation, and that a machine made it."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     heard = picked_up(phone, twilio)
@@ -68,7 +68,7 @@ def test_staffs_own_english_is_not_read_by_the_familys_voice(phone: Phone, twili
     assert "máquina" in heard and "oprima 9" in heard, "the list in the original is no question"
 
 
-def test_what_could_not_be_translated_is_read_by_its_own_voice(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_untranslated_text_uses_its_own_voice(phone: Phone, twilio: TwilioStandIn) -> None:
     rung(phone)
     assert "The bus comes at 7:15." in picked_up(phone, twilio)
     said = {one.get("language"): "".join(one.itertext()) for one in phone.root.iter("Say")}
@@ -86,7 +86,7 @@ def state_after(phone: Phone, row: str, answered_by: str) -> str:
         return str(db.execute(select(deliveries.c.state).where(deliveries.c.id == row)).scalar_one())
 
 
-def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_answering_machine_gets_no_private_message(phone: Phone, twilio: TwilioStandIn) -> None:
     """It hears who rang; staff are told that the family was not reached, although the call was "completed"."""
     row = rung(phone, "Marta: el autobús llega a las 7:15.", "no")
     assert twilio.calls_to(phone.number)[-1].params["MachineDetection"] == ["DetectMessageEnd"]
@@ -97,7 +97,7 @@ def test_a_machine_keeps_nothing_of_what_is_for_one_family(phone: Phone, twilio:
     assert "handle_undelivered_message" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 
-def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_opt_out_while_ringing_plays_nothing_and_informs_staff(phone: Phone, twilio: TwilioStandIn) -> None:
     """However Twilio says that the call ended: the family was not told."""
     row = rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
@@ -107,7 +107,7 @@ def test_who_stops_while_it_rings_hears_nothing_and_staff_are_told(phone: Phone,
     assert "handle_undelivered_message" in str(phone.services.redis.hgetall("rq:job:" + jobs(phone)[-1]))
 
 
-def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_erased_family_is_not_pointed_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
     """Its row is gone with it; a key it pressed all the same is a wish for somebody."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
@@ -117,9 +117,7 @@ def test_an_erased_family_that_picks_up_is_not_sent_to_the_console(phone: Phone,
     assert phone.root.findtext("Dial") == "+12175550100"
 
 
-def test_a_family_that_chose_another_language_hears_what_was_written_in_the_one_before(
-    phone: Phone, twilio: TwilioStandIn
-) -> None:
+def test_family_that_changed_language_hears_the_original_wording(phone: Phone, twilio: TwilioStandIn) -> None:
     """By that language's voice, and the keys in it too; the answer to a key is in the new one."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     with phone.services.database.write() as db:
@@ -129,7 +127,7 @@ def test_a_family_that_chose_another_language_hears_what_was_written_in_the_one_
     assert phone.voices == {"en-US"}
 
 
-def test_a_family_is_rung_only_while_a_call_is_its_way(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_family_is_called_only_while_calls_are_its_channel(phone: Phone, twilio: TwilioStandIn) -> None:
     """A call that Twilio did not take is tried again; meanwhile the family chose a language that no machine speaks."""
     twilio.fail_next("429", on="call")
     row = rung(phone, "Marta: otobis la ap vini a 7:15.")
@@ -144,21 +142,21 @@ def jobs(phone: Phone) -> list[str]:
     return [job.decode() for job in phone.services.redis.lrange("rq:queue:urgent", 0, -1)]
 
 
-def test_whoever_picks_up_and_says_hello_does_not_begin_it_anew(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_hello_does_not_restart_the_call(phone: Phone, twilio: TwilioStandIn) -> None:
     rung(phone, "Marta: el autobús llega a las 7:15.")
     picked_up(phone, twilio)
     gather = phone.root.find("Gather")
     assert gather is not None and gather.get("input") == "dtmf"
 
 
-def test_star_after_a_key_in_a_call_of_ours_says_that_answer_again(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_star_after_a_key_repeats_that_answer(phone: Phone, twilio: TwilioStandIn) -> None:
     rung(phone, "Marta: el autobús llega a las 7:15.")
     picked_up(phone, twilio)
     answer = phone.ask(phone.on, To=phone.number, Digits="2", **OURS)
     assert phone.ask(phone.on, To=phone.number, Digits="*", **OURS) == answer
 
 
-def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_called_family_is_not_pointed_to_the_console(phone: Phone, twilio: TwilioStandIn) -> None:
     """The database goes away while its phone rings, or between two keys: what it hears is meant for a family."""
     rung(phone, "Marta: el autobús llega a las 7:15.")
     picked_up(phone, twilio)
@@ -171,7 +169,7 @@ def test_a_family_that_we_ring_is_not_sent_to_the_console(phone: Phone, twilio: 
     assert "console" not in picked_up(phone, twilio) and "9 1 1" in phone.words
 
 
-def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_language_without_voice_gets_a_text_instead_of_a_silent_call(phone: Phone, twilio: TwilioStandIn) -> None:
     """A Haitian family picked up, was put through to the office without a word, and the answer counted as heard."""
     rung(phone, "Marta: otobis la ap vini a 7:15.", language="ht")
     assert twilio.calls_to(phone.number) == []
@@ -179,7 +177,7 @@ def test_no_call_says_nothing_where_no_machine_speaks_it_is_a_text(phone: Phone,
     assert "otobis la" in sent.body
 
 
-def test_who_wrote_is_told_when_nobody_knows_whether_the_family_was_rung(phone: Phone, twilio: TwilioStandIn) -> None:
+def test_author_learns_when_call_outcome_is_unknown(phone: Phone, twilio: TwilioStandIn) -> None:
     twilio.fail_next("drop_before", on="call")
     row = rung(phone, "Marta: el autobús llega a las 7:15.")
     with time_machine.travel(now() + timedelta(seconds=60)):

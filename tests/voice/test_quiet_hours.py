@@ -35,7 +35,7 @@ def caller(client: FlaskClient, services: Runtime, says: str = "") -> Phone:
     return phone
 
 
-def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_reply_waits_for_morning(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
     phone = caller(client, services)
     with time_machine.travel(NIGHT):
         row = planned(services, f"voice:{phone.number}", now())
@@ -52,7 +52,7 @@ def test_an_answer_waits_for_the_morning(client: FlaskClient, services: Runtime,
     assert len(twilio.calls_to(phone.number)) == 1
 
 
-def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_ongoing_emergency_calls_at_night(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=1)):
         phone = caller(client, services, "ICE is at our door right now")
     with time_machine.travel(NIGHT):
@@ -60,7 +60,7 @@ def test_an_emergency_that_is_going_on_rings(client: FlaskClient, services: Runt
     assert len(twilio.calls_to(phone.number)) == 1
 
 
-def test_one_that_was_reported_in_the_afternoon_does_not(
+def test_emergency_from_the_afternoon_does_not_call_at_night(
     client: FlaskClient, services: Runtime, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=6)):
@@ -70,7 +70,7 @@ def test_one_that_was_reported_in_the_afternoon_does_not(
     assert twilio.calls_to(phone.number) == []
 
 
-def test_a_text_is_silent_and_goes_at_any_hour(family: Family, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_text_is_sent_at_any_hour(family: Family, services: Runtime, twilio: TwilioStandIn) -> None:
     family.text("hola")
     with time_machine.travel(NIGHT):
         deliver(services, planned(services, family.address, now()))

@@ -21,7 +21,7 @@ from tests.conftest import NOW
 
 
 @pytest.mark.parametrize("language", ["en", "so", "fa", "mam"])
-def test_a_reply_is_found_piece_by_piece(library: Library, language: str) -> None:
+def test_reply_is_found_piece_by_piece(library: Library, language: str) -> None:
     keys = collect_recordable_texts(library, language, NOW).keys
     menu = library.flows.flows["menu"].steps["open"]
     safe = library.flows.flows["school_ice_policy"]
@@ -34,14 +34,14 @@ def test_a_reply_is_found_piece_by_piece(library: Library, language: str) -> Non
     assert len(cut) > 9 and {compute_recording_key(language, piece.text) for piece in cut} <= keys
 
 
-def test_emergencies_come_first_then_the_menu_and_a_person(library: Library) -> None:
+def test_emergencies_come_first_then_menu_and_person(library: Library) -> None:
     found = collect_recordable_texts(library, "so", NOW)
     flows = list(dict.fromkeys(item.flow for item in found.items))
     assert flows[:5] == ["abuse_violence_home", "child_alone_now", "danger_now", "enforcement_now", "self_harm_now"]
     assert flows[5:8] == ["menu", "talk_to_human", "texts"] and len(found.keys) == len(found.items) > 200
 
 
-def test_texts_with_a_callers_own_values_stand_apart(library: Library) -> None:
+def test_texts_with_caller_values_are_listed_separately(library: Library) -> None:
     found = collect_recordable_texts(library, "so", NOW)
     assert any("{case}" in one.english for one in found.machine_only_texts) and not any(
         "{" in item.text for item in found.items
@@ -49,21 +49,21 @@ def test_texts_with_a_callers_own_values_stand_apart(library: Library) -> None:
     assert not any(one.english == library.texts["poster_title"] for one in found.machine_only_texts)
 
 
-def test_an_unwritten_language_is_recorded_beside_the_english(library: Library) -> None:
+def test_unwritten_language_is_recorded_from_english(library: Library) -> None:
     items = collect_recordable_texts(library, "mam", NOW).items
     assert all(item.is_missing and item.text == item.english for item in items)
     somali = {item.english: item for item in collect_recordable_texts(library, "so", NOW).items}
     assert somali["Yes"].text == "Haa" and not somali["Yes"].is_missing
 
 
-def test_other_words_have_another_key(library: Library) -> None:
+def test_changed_words_have_another_key(library: Library) -> None:
     before = collect_recordable_texts(library, "so", NOW).keys
     other = replace(library, district=library.district.model_copy(update={"office_phone": "217-555-0999"}))
     after = collect_recordable_texts(other, "so", NOW).keys
     assert before - after and after - before and before & after
 
 
-def test_check_lists_what_nobody_hears(library: Library) -> None:
+def test_check_lists_missing_recordings(library: Library) -> None:
     lines = list(coverage.list_warnings(library, NOW, None))
     assert {line.split("/")[1][:2] for line in lines} == {"ht", "so", "fa", "ps"} & set(library.district.languages)
     assert all("abuse_violence_home" in line and "not checked" in line for line in lines)
@@ -72,7 +72,7 @@ def test_check_lists_what_nobody_hears(library: Library) -> None:
 
 
 @pytest.mark.long
-def test_the_commands_work_with_and_without_a_database(
+def test_commands_work_with_and_without_a_database(
     services: Runtime, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = collect_recordable_texts(library, "so", NOW).items[0]

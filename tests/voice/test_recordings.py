@@ -63,7 +63,7 @@ def heard(client: FlaskClient, item: RecordableText, ending: str = "mp3") -> Tes
     return client.application.test_client().get(f"/recordings/{item.key}.{ending}")
 
 
-def test_recorded_by_one_reviewed_by_another_and_heard(
+def test_recording_is_played_after_review_by_another_person(
     services: Runtime, client: FlaskClient, one: Staff, other: Staff, first: RecordableText
 ) -> None:
     page = one.record(first, sound()).text
@@ -85,7 +85,7 @@ def test_recorded_by_one_reviewed_by_another_and_heard(
     assert told == [("sam_ortiz", "reviewed a recording"), ("ana_ruiz", "recorded a text")]
 
 
-def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
+def test_withdrawn_recording_is_gone_and_older_one_stays_gone(
     services: Runtime, client: FlaskClient, one: Staff, other: Staff, first: RecordableText
 ) -> None:
     for number in (1, 2):
@@ -100,7 +100,9 @@ def test_taken_back_is_gone_and_an_older_one_does_not_come_back(
     assert one.post("/console/recordings/take-back/2").status_code == 404
 
 
-def test_another_language_has_its_own(services: Runtime, one: Staff, other: Staff, first: RecordableText) -> None:
+def test_each_language_has_its_own_recording(
+    services: Runtime, one: Staff, other: Staff, first: RecordableText
+) -> None:
     one.record(first, sound())
     other.post("/console/recordings/review/1", heard="yes")
     beside = collect_recordable_texts(services.library, "ps", NOW).items[1]
@@ -109,7 +111,7 @@ def test_another_language_has_its_own(services: Runtime, one: Staff, other: Staf
         assert recordings.find_usable_keys(db, "ps", {first.key, beside.key}) == set()
 
 
-def test_changed_words_are_due_again(services: Runtime, client: FlaskClient, one: Staff, other: Staff) -> None:
+def test_changed_words_need_a_new_recording(services: Runtime, client: FlaskClient, one: Staff, other: Staff) -> None:
     phone = services.library.district.office_phone
     item = next(item for item in collect_recordable_texts(services.library, "so", NOW).items if phone in item.text)
     one.record(item, sound())
@@ -136,14 +138,14 @@ def test_changed_words_are_due_again(services: Runtime, client: FlaskClient, one
         (partial(wav, 121), "two minutes at most"),
     ],
 )
-def test_what_is_no_recording_is_refused_in_plain_words(
+def test_invalid_recording_is_refused_with_a_clear_message(
     one: Staff, first: RecordableText, audio: Callable[[], bytes], told: str
 ) -> None:
     page = one.record(first, audio()).text
     assert told in page and "Waiting for review" not in page
 
 
-def test_only_this_form_may_be_large_and_only_for_who_may_send_it(
+def test_only_this_form_allows_large_uploads_from_permitted_staff(
     services: Runtime, client: FlaskClient, one: Staff, first: RecordableText
 ) -> None:
     large = wav(60)
@@ -157,14 +159,14 @@ def test_only_this_form_may_be_large_and_only_for_who_may_send_it(
     assert one.post("/console/phrases", original="x" * MAX_BODY_BYTES).status_code == 413
 
 
-def test_without_the_token_nothing_is_kept(services: Runtime, one: Staff, first: RecordableText) -> None:
+def test_missing_token_stores_nothing(services: Runtime, one: Staff, first: RecordableText) -> None:
     form = {"recording": (BytesIO(sound()), "a.webm")}
     assert one.client.post(f"/console/recordings/so/{first.key}", data=form).status_code == 400
     with services.database.read() as db:
         assert recordings.list_languages(db) == set()
 
 
-def test_no_words_become_a_script_and_right_to_left_stands_right(services: Runtime) -> None:
+def test_text_never_becomes_script_and_right_to_left_is_marked(services: Runtime) -> None:
     evil = "<script>alert(1)</script>"
     library = services.library
     district = library.district.model_copy(update={"office_phone": evil, "name": f'{evil}"onload="x'})
@@ -178,7 +180,7 @@ def test_no_words_become_a_script_and_right_to_left_stands_right(services: Runti
     assert "onclick" not in page and "recordings.js" in page
 
 
-def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: RecordableText) -> None:
+def test_list_shows_missing_recordings(one: Staff, other: Staff, first: RecordableText) -> None:
     one.record(first, sound())
     other.post("/console/recordings/review/1", heard="yes")
     page = one.client.get("/console/recordings").text
@@ -189,6 +191,6 @@ def test_the_list_says_where_nothing_is_heard(one: Staff, other: Staff, first: R
 
 
 @pytest.mark.parametrize("key", ["0" * 32, "x", "..%2f..%2fetc%2fpasswd", "%00"])
-def test_a_key_that_there_is_not(client: FlaskClient, key: str) -> None:
+def test_unknown_key_is_not_found(client: FlaskClient, key: str) -> None:
     for ending in ("mp3", "ogg", "wav"):
         assert client.get(f"/recordings/{key}.{ending}").status_code == 404

@@ -30,7 +30,7 @@ class Overheard(FlowTestHarness):
 
 
 @pytest.mark.long
-def test_all_that_transcripts_say_is_twiml(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_spoken_transcripts_are_valid_twiml(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "FlowTestHarness", Overheard)
     Overheard.replies.clear()
     runner.play_all(library, TRANSCRIPTS, ["voice"])

@@ -68,7 +68,7 @@ def media(services: Runtime) -> TwilioMedia:
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_no_other_address_is_asked(media: TwilioMedia, reached: list[object], url: str) -> None:
+def test_other_addresses_are_never_requested(media: TwilioMedia, reached: list[object], url: str) -> None:
     for act in (media.fetch, media.delete):
         with pytest.raises(MediaError) as error:
             act(url)
@@ -77,7 +77,7 @@ def test_no_other_address_is_asked(media: TwilioMedia, reached: list[object], ur
 
 
 @pytest.mark.parametrize("url", ELSEWHERE[:-1])
-def test_no_redirect_leads_anywhere_else(
+def test_redirects_to_other_hosts_are_not_followed(
     media: TwilioMedia, twilio: TwilioStandIn, reached: list[tuple[str, int]], url: str
 ) -> None:
     kept = twilio.media.put(moved_to=url.replace("\r\n", " "))
@@ -87,7 +87,7 @@ def test_no_redirect_leads_anywhere_else(
     assert ports == {int(twilio.url.rsplit(":", 1)[1])} and error.value.reason in ("elsewhere", "not_there", "away")
 
 
-def test_what_leads_elsewhere_is_deleted_all_the_same(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_media_redirecting_elsewhere_is_still_deleted(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(SOUND, moved_to="http://169.254.169.254/"))
     carry_all(services)
@@ -95,7 +95,7 @@ def test_what_leads_elsewhere_is_deleted_all_the_same(services: Runtime, family:
     assert (note.state, note.reason, note.due_at) == ("refused", "elsewhere", None) and twilio.media.files == {}
 
 
-def test_circles_end(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+def test_redirect_loop_ends(media: TwilioMedia, twilio: TwilioStandIn) -> None:
     kept = twilio.media.put()
     kept.moved_to = kept.url
     with pytest.raises(MediaError) as error:
@@ -103,7 +103,7 @@ def test_circles_end(media: TwilioMedia, twilio: TwilioStandIn) -> None:
     assert error.value.reason == "elsewhere" and len(twilio.media.asked) == 4
 
 
-def test_the_password_is_for_the_api_only(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+def test_password_is_sent_only_to_the_api(media: TwilioMedia, twilio: TwilioStandIn) -> None:
     kept = twilio.media.put(SOUND, cdn=True)
     assert media.fetch(kept.url).data == SOUND
     assert [(one.path.split("/")[1], one.password) for one in twilio.media.asked] == [
@@ -111,7 +111,7 @@ def test_the_password_is_for_the_api_only(media: TwilioMedia, twilio: TwilioStan
     ]  # fmt: skip
 
 
-def test_the_stand_ins_own_address_will_do_and_no_other_port(
+def test_stand_in_address_is_allowed_but_no_other_port(
     media: TwilioMedia, twilio: TwilioStandIn, reached: list[object]
 ) -> None:
     kept = twilio.media.put(SOUND)
@@ -123,12 +123,12 @@ def test_the_stand_ins_own_address_will_do_and_no_other_port(
     assert reached == []
 
 
-def test_regions_and_recordings_are_twilios() -> None:
+def test_regional_and_recording_urls_belong_to_twilio() -> None:
     assert get_host("https://api.dublin.ie1.twilio.com/x") == "api.dublin.ie1.twilio.com"
     assert get_host("https://API.twilio.com/x") == "api.twilio.com"
 
 
-def test_another_accounts_media_is_not_deleted(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+def test_media_of_another_account_is_not_deleted(media: TwilioMedia, twilio: TwilioStandIn) -> None:
     kept = twilio.media.put()
     with pytest.raises(MediaError):
         media.delete(kept.url.replace(twilio.account_sid, "AC" + "9" * 32))
@@ -150,14 +150,16 @@ def test_more_than_sixteen_megabytes_are_refused(
 
 
 @pytest.mark.parametrize("content_type", ["text/html", "image/svg+xml", "audio/x-caf", "application/pdf"])
-def test_other_kinds_are_refused(services: Runtime, family: Family, twilio: TwilioStandIn, content_type: str) -> None:
+def test_other_content_types_are_refused(
+    services: Runtime, family: Family, twilio: TwilioStandIn, content_type: str
+) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(b"<script>alert(1)</script>", content_type))
     carry_all(services)
     assert (notes(services)[0].state, notes(services)[0].reason) == ("refused", "type")
 
 
-def test_parameters_and_an_unnamed_type(media: TwilioMedia, twilio: TwilioStandIn) -> None:
+def test_type_parameters_and_generic_types_are_accepted(media: TwilioMedia, twilio: TwilioStandIn) -> None:
     assert media.fetch(twilio.media.put(SOUND, "Audio/OGG; codecs=opus").url).content_type == "audio/ogg"
     unnamed = twilio.media.put(SOUND, "application/octet-stream")
     assert media.fetch(unnamed.url, "audio/amr").content_type == "audio/amr"
@@ -166,7 +168,7 @@ def test_parameters_and_an_unnamed_type(media: TwilioMedia, twilio: TwilioStandI
 
 
 @pytest.mark.parametrize("trouble", [429, 500, 503, 404, 401])
-def test_troubles_pass(services: Runtime, family: Family, twilio: TwilioStandIn, trouble: int) -> None:
+def test_temporary_failures_are_retried(services: Runtime, family: Family, twilio: TwilioStandIn, trouble: int) -> None:
     family.text("hello, good morning")
     speak(family, twilio.media.put(SOUND, troubles=(trouble, trouble)))
     carry_all(services)
@@ -177,7 +179,7 @@ def test_troubles_pass(services: Runtime, family: Family, twilio: TwilioStandIn,
     assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
 
 
-def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
+def test_failed_deletion_is_retried_and_missing_file_is_accepted(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
@@ -196,7 +198,7 @@ def test_a_deletion_that_fails_is_tried_again_and_a_file_that_is_gone_is_fine(
 
 
 @pytest.mark.parametrize(("minutes", "why"), [(11, "not_there"), (25 * 60, "away")])
-def test_it_gives_up_and_says_what_to_do(
+def test_permanent_failure_gives_up_with_instructions(
     services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn, minutes: int, why: str
 ) -> None:
     family.text("hello, good morning")
@@ -211,7 +213,7 @@ def test_it_gives_up_and_says_what_to_do(
     assert "download this voice note" in shown and "send it again" in shown and "<audio" not in shown
 
 
-def test_nothing_of_it_stands_in_the_log(
+def test_logs_contain_nothing_of_the_voice_note(
     services: Runtime, spoken: Family, twilio: TwilioStandIn, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level("INFO", logger="bot"):

@@ -61,7 +61,7 @@ def menu(spoken: Family) -> str:
     return text
 
 
-def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Runtime, spoken: Family, menu: str) -> None:
+def test_whole_reply_is_sent_as_audio_next_to_its_text(services: Runtime, spoken: Family, menu: str) -> None:
     keys = record(services, menu)
     text, sound = twiml(spoken, "menu", ButtonPayload="menu")
     assert text == (menu, "") and sound == ("", f"{PUBLIC}/recordings/{'-'.join(keys)}.mp3")
@@ -73,7 +73,7 @@ def test_the_whole_answer_is_sent_aloud_beside_its_text(services: Runtime, spoke
     )
 
 
-def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Runtime, spoken: Family, menu: str) -> None:
+def test_repeated_message_gets_same_reply_even_without_recording(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu)
     first = twiml(spoken, "menu", ButtonPayload="menu")
     with services.database.write() as db:
@@ -84,32 +84,32 @@ def test_a_repeat_gets_the_very_same_even_if_a_recording_is_gone(services: Runti
     assert len(twiml(spoken, "menu", ButtonPayload="menu")) == 1, "the next answer has only what stands"
 
 
-def test_one_piece_that_nobody_reviewed_and_all_stays_a_text(services: Runtime, spoken: Family, menu: str) -> None:
+def test_one_unreviewed_piece_keeps_the_reply_text_only(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu, reviewed=False)
     assert twiml(spoken, "menu", ButtonPayload="menu") == [(menu, "")]
 
 
-def test_who_writes_words_is_answered_by_text(services: Runtime, spoken: Family, menu: str) -> None:
+def test_text_message_is_answered_by_text(services: Runtime, spoken: Family, menu: str) -> None:
     record(services, menu)
     twiml(spoken, "I want to see the menu")
     assert all(file == "" for _, file in twiml(spoken, "menu", ButtonPayload="menu"))
 
 
-def test_that_one_may_call_is_said_once(spoken: Family, twilio: TwilioStandIn) -> None:
+def test_call_option_is_mentioned_once(spoken: Family, twilio: TwilioStandIn) -> None:
     again = speak(spoken, twilio.media.put(SOUND))
     assert CAN_CALL not in again
 
 
-def test_it_is_said_at_the_first_voice_note_by_sms_too(family: Family, twilio: TwilioStandIn) -> None:
+def test_call_option_is_mentioned_at_first_sms_voice_note(family: Family, twilio: TwilioStandIn) -> None:
     assert CAN_CALL in speak(family, twilio.media.put(SOUND))
 
 
-def test_a_language_that_no_voice_reads_is_not_sent_to_the_telephone(family: Family, twilio: TwilioStandIn) -> None:
+def test_language_without_voice_is_not_offered_a_call(family: Family, twilio: TwilioStandIn) -> None:
     family.text("Soomaali")
     assert CAN_CALL not in speak(family, twilio.media.put(SOUND))
 
 
-def test_what_counts_as_speaking() -> None:
+def test_speaking_is_detected() -> None:
     note = InboundMessage("MM1", "whatsapp:+1", "", kind="audio", audio_files=(AudioFile("", "audio/ogg"),))
     assert is_speaking(False, note) and not is_speaking(False, InboundMessage("SM1", "+1", "2"))
     assert is_speaking(True, InboundMessage("SM1", "+1", "2")) and is_speaking(
@@ -118,13 +118,13 @@ def test_what_counts_as_speaking() -> None:
     assert not is_speaking(True, InboundMessage("SM1", "+1", "sí"))
 
 
-def test_in_a_call_nobody_is_told_to_call(services: Runtime) -> None:
+def test_caller_is_not_offered_a_call(services: Runtime) -> None:
     said = InboundMessage("CV1", "voice:+12175550177", "", kind="audio", audio_files=(AudioFile("", "audio/mpeg"),))
     assert add_recording(services, said, "Thank you.", "en", [], now()) == "Thank you."
 
 
 @pytest.mark.long
-def test_several_recordings_are_one_sound_as_long_as_all(services: Runtime, spoken: Family) -> None:
+def test_several_recordings_are_joined_if_all_exist(services: Runtime, spoken: Family) -> None:
     made = convert_recording(sound(2))
     with services.database.write() as db:
         for key in ("a" * 32, "b" * 32):

@@ -52,13 +52,13 @@ def parent(hearing: Runtime, page: FlaskClient, twilio: TwilioStandIn) -> Family
     return parent
 
 
-def test_it_is_off_by_default(services: Runtime, spoken: Family, server: HearingServer) -> None:
+def test_transcription_is_off_by_default(services: Runtime, spoken: Family, server: HearingServer) -> None:
     assert services.transcriber is None
     carry_all(services)
     assert notes(services)[0].transcript == "" and server.asked == []
 
 
-def test_its_words_are_shown_as_a_machines(
+def test_transcript_is_labeled_as_machine_made(
     hearing: Runtime, parent: Family, page: FlaskClient, server: HearingServer, twilio: TwilioStandIn
 ) -> None:
     server.says = "quisiera saber del autobús, mi número es A123456789"
@@ -74,7 +74,7 @@ def test_its_words_are_shown_as_a_machines(
     assert "autobús".encode() not in kept_on_disk(hearing.database, hearing.settings.var_dir)
 
 
-def test_no_flow_answers_it(hearing: Runtime, parent: Family, server: HearingServer) -> None:
+def test_transcript_is_not_answered_by_a_flow(hearing: Runtime, parent: Family, server: HearingServer) -> None:
     server.says = "STOP"
     carry_all(hearing)
     with hearing.database.read() as db:
@@ -82,7 +82,7 @@ def test_no_flow_answers_it(hearing: Runtime, parent: Family, server: HearingSer
     assert parent.text("menu") != ""
 
 
-def test_an_emergency_in_it_is_paged_as_its_own(
+def test_emergency_in_transcript_opens_its_own_case(
     hearing: Runtime, parent: Family, page: FlaskClient, server: HearingServer
 ) -> None:
     server.says = "la migra está en mi puerta ahorita"
@@ -112,25 +112,25 @@ def test_an_emergency_in_it_is_paged_as_its_own(
         (200, b'{"text": "' + b"a" * 300_000 + b'"}', "garbage"),
     ],
 )
-def test_a_server_in_trouble(server: HearingServer, status: int, body: bytes, reason: str) -> None:
+def test_failing_server_is_reported(server: HearingServer, status: int, body: bytes, reason: str) -> None:
     server.status, server.body = status, body
     with pytest.raises(TranscriptionError) as error:
         HttpTranscriber(server.url).transcribe(SOUND, "audio/ogg", "es")
     assert error.value.reason == reason and len(server.asked) == 1
 
 
-def test_a_server_that_is_not_there() -> None:
+def test_unreachable_server_is_reported() -> None:
     with pytest.raises(TranscriptionError) as error:
         HttpTranscriber("http://127.0.0.1:1/").transcribe(SOUND, "audio/ogg", "es")
     assert error.value.reason == "unreachable"
 
 
-def test_silence_is_no_text(server: HearingServer) -> None:
+def test_silence_gives_no_transcript(server: HearingServer) -> None:
     server.says = " \x00 "
     assert HttpTranscriber(server.url).transcribe(SOUND, "audio/ogg", "es") is None
 
 
-def test_it_is_asked_three_times_and_then_left_alone(
+def test_transcription_is_tried_three_times(
     hearing: Runtime, parent: Family, server: HearingServer, twilio: TwilioStandIn
 ) -> None:
     server.status = 500
@@ -141,6 +141,6 @@ def test_it_is_asked_three_times_and_then_left_alone(
 
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "http://"])
-def test_a_server_must_be_named(url: str) -> None:
+def test_server_address_is_required(url: str) -> None:
     with pytest.raises(SettingsError, match="TRANSCRIBER"):
         settings.load_settings(transcriber="http", transcriber_url=url)

@@ -52,7 +52,7 @@ def raw(services: Runtime) -> bytes:
     return kept_on_disk(services.database, services.settings.var_dir)
 
 
-def test_from_the_phone_to_the_console_and_gone_at_twilio(
+def test_voice_note_reaches_console_and_is_deleted_at_twilio(
     services: Runtime, client: FlaskClient, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     carry_all(services)
@@ -75,28 +75,26 @@ def test_from_the_phone_to_the_console_and_gone_at_twilio(
         assert [one.what for one in audit_log.list_newest(db, 20, "case 1")].count("listened to a voice message") == 1
 
 
-def test_the_family_hears_at_once_what_happens_next(spoken: Family, services: Runtime) -> None:
+def test_family_learns_at_once_what_happens_next(spoken: Family, services: Runtime) -> None:
     reply = speak(spoken, None, MediaUrl0="")
     assert "voice message by Monday, November 30" in reply and "911" in reply and "few words" in reply
     (case,) = all_cases(services)
     assert (case.topic, case.severity, case.role) == ("voice_message", "follow_up", "family_liaison")
 
 
-def test_whose_language_nobody_knows_is_answered_and_asked(
-    new_family: Callable[[str], Family], twilio: TwilioStandIn
-) -> None:
+def test_unknown_language_is_answered_and_asked(new_family: Callable[[str], Family], twilio: TwilioStandIn) -> None:
     reply = speak(new_family("whatsapp:+12175550166"), twilio.media.put(SOUND))
     assert "voice message" in reply and "Español" in reply
 
 
-def test_alerts_say_voice_message_and_nothing_else(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_alert_mentions_only_a_voice_message(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     page_staff(services, 1)
     send_all(services)
     body = twilio.sent_to(ANA)[-1].body
     assert "Voice message" in body and spoken.address not in body and "api.twilio" not in body
 
 
-def test_it_joins_the_case_that_is_open(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_voice_note_joins_the_open_case(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     page_staff(services, 1)
     assignment.take_case(services, 1, "ana_ruiz", "in the console")
@@ -109,7 +107,9 @@ def test_it_joins_the_case_that_is_open(services: Runtime, family: Family, twili
     assert all_cases(services)[0].claimed_by == "ana_ruiz"
 
 
-def test_while_a_person_talks_it_goes_with_the_talk(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_voice_note_joins_an_active_staff_conversation(
+    services: Runtime, family: Family, twilio: TwilioStandIn
+) -> None:
     family.text("I want to talk to a person")
     page_staff(services, 1)
     assignment.take_case(services, 1, "ana_ruiz", "in the console")
@@ -129,9 +129,7 @@ def _said(services: Runtime) -> list[case_messages.CaseMessage]:
         return case_messages.list_for_case(db, 1)
 
 
-def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
-    services: Runtime, family: Family, twilio: TwilioStandIn
-) -> None:
+def test_voice_note_in_an_emergency_stays_urgent(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text(AT_THE_DOOR)
     reply = speak(family, twilio.media.put(SOUND))
     assert "gave your voice message to the staff" in reply and "911" in reply and "Monday" not in reply
@@ -139,7 +137,7 @@ def test_in_an_emergency_it_goes_to_its_people_and_stays_urgent(
     assert (case.severity, case.topic) == ("escalate_now", "enforcement_now") and len(notes(services)) == 1
 
 
-def test_who_stopped_is_sent_nothing_but_a_person_listens(
+def test_opted_out_sender_gets_no_reply_but_staff_listen(
     services: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
@@ -148,7 +146,7 @@ def test_who_stopped_is_sent_nothing_but_a_person_listens(
     assert len(all_cases(services)) == 1 and len(notes(services)) == 1
 
 
-def test_words_beside_a_sound_are_answered_and_the_sound_is_kept(
+def test_text_with_voice_note_is_answered_and_audio_kept(
     services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     reply = speak(spoken, twilio.media.put(SOUND), Body="when is the next school board meeting?")
@@ -156,7 +154,7 @@ def test_words_beside_a_sound_are_answered_and_the_sound_is_kept(
     assert len(notes(services)) == 2
 
 
-def test_redis_away_it_is_kept_and_answered(services: Runtime, twilio: TwilioStandIn) -> None:
+def test_voice_note_is_kept_and_answered_while_redis_is_down(services: Runtime, twilio: TwilioStandIn) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
     family = Family(away, create_app(runtime=away).test_client(), "whatsapp:+12175550177")
     assert "voice message" in speak(family, twilio.media.put(SOUND))
@@ -164,9 +162,7 @@ def test_redis_away_it_is_kept_and_answered(services: Runtime, twilio: TwilioSta
     assert sound_of(services, notes(services)[0]) == SOUND and twilio.media.files == {}
 
 
-def test_a_repeated_webhook_keeps_one_note_and_one_case(
-    services: Runtime, spoken: Family, twilio: TwilioStandIn
-) -> None:
+def test_repeated_webhook_keeps_one_note_and_one_case(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     kept = twilio.media.put(SOUND)
     first = speak(spoken, kept)
     services.redis.flushall()
@@ -177,7 +173,7 @@ def test_a_repeated_webhook_keeps_one_note_and_one_case(
     assert twilio.media.files == {}
 
 
-def test_the_job_is_queued_and_redis_away_leaves_it_to_the_sweep(services: Runtime, spoken: Family) -> None:
+def test_job_is_queued_or_left_to_the_sweep_without_redis(services: Runtime, spoken: Family) -> None:
     from rq import Queue
     from rq.serializers import JSONSerializer
 
@@ -191,7 +187,9 @@ def test_the_job_is_queued_and_redis_away_leaves_it_to_the_sweep(services: Runti
     assert queued() == [PROCESS_VOICE_NOTE_JOB]
 
 
-def test_killed_between_the_download_and_the_deletion(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_kill_between_download_and_deletion_is_recovered(
+    services: Runtime, spoken: Family, twilio: TwilioStandIn
+) -> None:
     run_next_step(services, 1)  # the download; the job of the deletion is lost
     assert notes(services)[0].state == "fetched" and len(twilio.media.files) == 1
     services.redis.flushall()
@@ -200,7 +198,7 @@ def test_killed_between_the_download_and_the_deletion(services: Runtime, spoken:
 
 
 @pytest.mark.parametrize("step", ["mark_fetched", "mark_removed_at_twilio"])
-def test_killed_before_what_was_done_is_written_down(
+def test_kill_before_recording_the_result_is_recovered(
     services: Runtime, spoken: Family, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     def killed(*_: object) -> None:
@@ -217,7 +215,7 @@ def test_killed_before_what_was_done_is_written_down(
     assert sound_of(services, notes(services)[0]) == SOUND
 
 
-def test_two_jobs_at_once_fetch_once(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_concurrent_jobs_fetch_once(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     with services.database.write() as db:
         note = voice_notes.find(db, 1)
         assert note and voice_notes.claim(db, note, now() + voice_notes_job.STEP_LEASE)
@@ -226,7 +224,7 @@ def test_two_jobs_at_once_fetch_once(services: Runtime, spoken: Family, twilio: 
     assert twilio.media.asked == []
 
 
-def test_retention_takes_it_away_thirty_days_after_the_case(
+def test_retention_deletes_it_thirty_days_after_the_case(
     services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     carry_all(services)
@@ -240,13 +238,13 @@ def test_retention_takes_it_away_thirty_days_after_the_case(
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
 
 
-def test_what_is_open_is_kept(services: Runtime, spoken: Family) -> None:
+def test_open_case_keeps_its_voice_note(services: Runtime, spoken: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=200), tick=True):
         delete_expired(services, "test")
     assert len(notes(services)) == 1
 
 
-def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
+def test_erased_family_is_deleted_here_at_once_and_at_twilio_soon(
     services: Runtime, spoken: Family, twilio: TwilioStandIn
 ) -> None:
     assert erase_by_address(services, spoken.address, "rosa_lind")
@@ -260,7 +258,7 @@ def test_a_forgotten_family_is_gone_here_at_once_and_at_twilio_soon(
         assert db.execute(select(voice_notes.voice_notes.c.id)).all() == []
 
 
-def test_a_sound_opens_in_its_own_row_only(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
+def test_audio_decrypts_only_in_its_own_row(services: Runtime, spoken: Family, twilio: TwilioStandIn) -> None:
     speak(spoken, twilio.media.put(b"OggS another"))
     carry_all(services)
     table = voice_notes.voice_notes
@@ -271,7 +269,7 @@ def test_a_sound_opens_in_its_own_row_only(services: Runtime, spoken: Family, tw
         sound_of(services, notes(services)[0])
 
 
-def test_who_may_not_see_the_case_does_not_hear_it(services: Runtime, client: FlaskClient, spoken: Family) -> None:
+def test_staff_without_case_access_cannot_play_it(services: Runtime, client: FlaskClient, spoken: Family) -> None:
     carry_all(services)
     assert client.get("/console/cases/1/voice/1").status_code == 302
     log_in_as(services, client, "grace_wu")
@@ -281,7 +279,7 @@ def test_who_may_not_see_the_case_does_not_hear_it(services: Runtime, client: Fl
     assert other.get("/console/cases/1/voice/1").status_code == 403
 
 
-def test_a_note_is_played_in_its_own_case_only(
+def test_note_is_played_only_in_its_own_case(
     services: Runtime, client: FlaskClient, spoken: Family, new_family: Callable[[str], Family]
 ) -> None:
     new_family("whatsapp:+12175550166").text("I want to talk to a person")
@@ -292,7 +290,7 @@ def test_a_note_is_played_in_its_own_case_only(
     assert client.get("/console/cases/1/voice/99").status_code == 404
 
 
-def test_a_recording_of_a_call_goes_the_same_way(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
+def test_call_recording_is_handled_like_a_voice_note(services: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
     kept = twilio.media.put(SOUND, "audio/mpeg", recording=True)
     with services.database.write() as db:
@@ -306,7 +304,7 @@ def test_a_recording_of_a_call_goes_the_same_way(services: Runtime, family: Fami
     assert note.content_type == "audio/mpeg" and sound_of(services, note) == SOUND and twilio.media.files == {}
 
 
-def test_what_no_browser_plays_is_played_as_mp3(
+def test_unplayable_format_is_served_as_mp3(
     services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn
 ) -> None:
     """AMR, as phones send it by MMS: frames of noise here, for nothing on this machine writes real ones."""
@@ -323,7 +321,7 @@ def test_what_no_browser_plays_is_played_as_mp3(
     assert sound_of(services, notes(services)[0]) == amr, "it is kept as it came"
 
 
-def test_what_cannot_be_converted_is_given_as_it_came(
+def test_unconvertible_audio_is_served_unchanged(
     services: Runtime, client: FlaskClient, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")

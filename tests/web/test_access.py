@@ -259,7 +259,7 @@ def app(services: Runtime, family: Family) -> Iterator[Flask]:
     yield family.client.application
 
 
-def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Runtime) -> None:
+def test_every_route_has_a_table_row_and_vice_versa(app: Flask, services: Runtime) -> None:
     assert routes(app) == set(TABLE)
     strict = services.settings.model_copy(update={"environment": "production"})
     in_production = routes(create_app(runtime=replace(services, settings=strict)))
@@ -268,7 +268,7 @@ def test_every_route_has_a_row_and_every_row_a_route(app: Flask, services: Runti
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Runtime, role: str) -> None:
+def test_every_role_opens_only_its_routes(app: Flask, services: Runtime, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     for route, who in TABLE.items():
         app.config["WTF_CSRF_ENABLED"] = False
@@ -284,7 +284,7 @@ def test_every_role_opens_its_routes_and_no_others(app: Flask, services: Runtime
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask, services: Runtime, role: str) -> None:
+def test_menu_lists_only_pages_the_role_can_open(app: Flask, services: Runtime, role: str) -> None:
     client = logged_in(services, app, role, "ana_ruiz")
     nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
     links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
@@ -295,7 +295,7 @@ def test_the_menu_names_in_groups_what_a_role_opens_and_nothing_else(app: Flask,
     assert [one for one in links if client.get(one).status_code >= 400] == []
 
 
-def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
+def test_anonymous_can_open_only_login(app: Flask) -> None:
     app.config["WTF_CSRF_ENABLED"] = False
     for route, who in TABLE.items():
         client = app.test_client()
@@ -308,7 +308,7 @@ def test_nobody_opens_nothing_but_the_door(app: Flask) -> None:
             assert call(client, route)[0] != 403, route
 
 
-def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Runtime) -> None:
+def test_route_without_permission_is_refused_to_all(app: Flask, services: Runtime) -> None:
     app = create_app(runtime=services)
     app.add_url_rule("/console/new", view_func=lambda: "secret")
     app.add_url_rule("/new", endpoint="other", view_func=lambda: "secret")
@@ -318,7 +318,7 @@ def test_a_route_that_states_nothing_is_refused_to_all(app: Flask, services: Run
         assert app.test_client().get(path).status_code == 302
 
 
-def test_a_case_outside_ones_scope_is_as_if_it_was_not_there(app: Flask, services: Runtime) -> None:
+def test_case_outside_scope_looks_like_a_missing_case(app: Flask, services: Runtime) -> None:
     assert logged_in(services, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
     other = logged_in(services, app, "staff", "grace_wu")
     hidden, absent = other.get("/console/cases/1"), other.get("/console/cases/99")
@@ -345,14 +345,14 @@ def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ..
     return is_in_scope(own, ConsoleUser(1, "login", "staff", staff), case)
 
 
-def test_staff_see_the_cases_of_their_roles(library: Library) -> None:
+def test_staff_see_cases_of_their_roles(library: Library) -> None:
     assert {who for who in library.district.staff if sees(library, who, CASE)} == {"sam_ortiz", "ruth_adams"}
     assert not sees(library, None, CASE) and not sees(library, "gone", CASE)
     for_default = {who for who in library.district.staff if sees(library, who, replace(CASE, role="no such chain"))}
     assert set(library.district.on_call["default"].people) <= for_default
 
 
-def test_staff_see_the_cases_of_their_schools(library: Library) -> None:
+def test_staff_see_cases_of_their_schools(library: Library) -> None:
     assert sees(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
     assert not sees(library, "sam_ortiz", CASE, schools=("harbor",))
     assert sees(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
@@ -360,7 +360,7 @@ def test_staff_see_the_cases_of_their_schools(library: Library) -> None:
     assert sees(library, "kim_novak", CASE, principal=own) and not sees(library, "lee_tran", CASE, principal=own)
 
 
-def test_what_somebody_took_or_is_paged_for_is_seen(library: Library) -> None:
+def test_staff_see_cases_they_claimed_or_are_alerted_for(library: Library) -> None:
     mine = replace(CASE, claimed_by="grace_wu")
     assert sees(library, "grace_wu", mine, schools=("harbor",)) and not sees(library, "kim_novak", mine)
     backup = library.district.staff["ana_ruiz"].backup

@@ -131,7 +131,7 @@ def doors(announcement: Announcement, language: str = "es") -> list[str]:
 
 
 @pytest.mark.parametrize("state", STARTED)
-def test_what_was_sent_is_genuine(line: Line, look: Look, state: str) -> None:
+def test_sent_message_is_genuine(line: Line, look: Look, state: str) -> None:
     answer = look(f"/m/{line.say(state).code.lower()}")
     assert answer.status_code == 200
     for part in (
@@ -145,13 +145,13 @@ def test_what_was_sent_is_genuine(line: Line, look: Look, state: str) -> None:
     assert "machine" not in seen(answer)
 
 
-def test_the_link_of_the_message_opens_the_page(line: Line, look: Look) -> None:
+def test_link_in_the_message_opens_the_page(line: Line, look: Look) -> None:
     code = line.say().code
     assert look(urlsplit(build_verification_link("https://puente.test", code)).path).status_code == 200
     assert look(urlsplit(build_kit_link("https://puente.test", code)).path).status_code == 200
 
 
-def test_what_is_over_is_not_shown(line: Line, look: Look) -> None:
+def test_expired_text_is_not_shown(line: Line, look: Look) -> None:
     announcement = line.say()
     with time_machine.travel(now() + OVER):
         answer = look(f"/m/{announcement.code}?lang=es")
@@ -160,7 +160,7 @@ def test_what_is_over_is_not_shown(line: Line, look: Look) -> None:
     assert "viernes no hay clases" not in answer.text and "closed" not in answer.text
 
 
-def test_what_was_stopped_is_not_shown(line: Line, look: Look) -> None:
+def test_stopped_text_is_not_shown(line: Line, look: Look) -> None:
     announcement = line.say("stopped")
     for after in (timedelta(0), OVER):
         with time_machine.travel(now() + after):
@@ -170,7 +170,7 @@ def test_what_was_stopped_is_not_shown(line: Line, look: Look) -> None:
 
 
 @pytest.mark.parametrize("state", NOT_STARTED)
-def test_nothing_leaks_before_its_hour(line: Line, look: Look, state: str) -> None:
+def test_nothing_is_revealed_before_sending_starts(line: Line, look: Look, state: str) -> None:
     early = line.say(state)
     line.made(early, "es")
     for door in doors(early):
@@ -181,7 +181,7 @@ def test_nothing_leaks_before_its_hour(line: Line, look: Look, state: str) -> No
         assert "has sent no message with this code" in seen(known)
 
 
-def test_a_stop_before_the_start_stays_unknown(line: Line, services: Runtime, look: Look) -> None:
+def test_announcement_stopped_before_start_stays_unknown(line: Line, services: Runtime, look: Look) -> None:
     ready = line.say("ready")
     with services.database.write() as db:
         announcements.change_state(db, ready.id, ["ready"], "stopped")
@@ -199,14 +199,14 @@ def test_any_code_is_answered(look: Look, code: str) -> None:
 
 
 @pytest.mark.parametrize("language", ["es", "ar", "zh"])
-def test_an_approved_wording_is_shown(line: Line, look: Look, language: str) -> None:
+def test_approved_translation_is_shown(line: Line, look: Look, language: str) -> None:
     answer = look(f"/m/{line.say().code}?lang={language}")
     assert WORDS[language] in seen(answer) and "School is closed" not in seen(answer)
     assert f'<html lang="{language}"' in answer.text
 
 
 @pytest.mark.parametrize(("unapproved", "shown"), [("machine", True), ("hold", False)])
-def test_a_draft_is_shown_only_where_it_was_sent(line: Line, look: Look, unapproved: str, shown: bool) -> None:
+def test_draft_translation_is_shown_only_if_it_was_sent(line: Line, look: Look, unapproved: str, shown: bool) -> None:
     code = line.say(unapproved=unapproved).code
     answer = look(f"/m/{code}?lang=am")
     assert (DRAFT in answer.text) is shown and (ENGLISH in seen(answer)) is not shown
@@ -214,7 +214,7 @@ def test_a_draft_is_shown_only_where_it_was_sent(line: Line, look: Look, unappro
     assert (DRAFT in look(f"/m/{code}/kit?lang=am").text) is shown
 
 
-def test_english_stands_in_as_english(line: Line, look: Look) -> None:
+def test_english_fallback_is_marked_as_english(line: Line, look: Look) -> None:
     answer = look(f"/m/{line.say().code}?lang=fa")
     assert '<html lang="fa" dir="rtl">' in answer.text
     assert element(answer, "School is closed") == 'blockquote lang="en" dir="ltr"'
@@ -222,7 +222,7 @@ def test_english_stands_in_as_english(line: Line, look: Look) -> None:
 
 
 @pytest.mark.parametrize("language", ["ar", "fa", "ps", "es", "am", "zh"])
-def test_which_way_it_runs(line: Line, look: Look, language: str) -> None:
+def test_text_direction_matches_the_language(line: Line, look: Look, language: str) -> None:
     direction = "rtl" if language in ("ar", "fa", "ps") else "ltr"
     code = line.say().code
     for path in (f"/m/{code}", f"/m/{code}/kit", f"/m/{UNKNOWN}"):
@@ -248,22 +248,22 @@ def test_numbers_keep_their_order(line: Line, look: Look) -> None:
         ("nonsense;;;q=x,,", "en"),
     ],
 )
-def test_the_browser_says_which_language(line: Line, look: Look, wishes: str, language: str) -> None:
+def test_browser_language_is_used(line: Line, look: Look, wishes: str, language: str) -> None:
     assert f'<html lang="{language}"' in look(f"/m/{line.say().code}", accept=wishes).text
 
 
 @pytest.mark.parametrize("lang", ["xx", "", "en-US", '"><script>', "../es", "es" * 500])
-def test_a_language_that_is_none_is_left_alone(line: Line, look: Look, lang: str) -> None:
+def test_invalid_language_is_ignored(line: Line, look: Look, lang: str) -> None:
     answer = look(f"/m/{line.say().code}?lang={lang}", accept="vi")
     assert '<html lang="vi" dir="ltr">' in answer.text and "<script" not in answer.text
 
 
-def test_what_was_clicked_counts_more_than_the_browser(line: Line, look: Look) -> None:
+def test_clicked_language_overrides_the_browser(line: Line, look: Look) -> None:
     assert '<html lang="en"' in look(f"/m/{line.say().code}?lang=en", accept="es").text
 
 
 @pytest.mark.parametrize("path", ["", "/kit"])
-def test_every_language_is_a_click_away(line: Line, look: Look, services: Runtime, path: str) -> None:
+def test_every_language_is_one_click_away(line: Line, look: Look, services: Runtime, path: str) -> None:
     at = f"/m/{line.say().code}{path}"
     page = look(f"{at}?lang=ar").text
     for code in services.library.district.languages:
@@ -272,7 +272,7 @@ def test_every_language_is_a_click_away(line: Line, look: Look, services: Runtim
     assert ">Español</a>" in page and ">العربية</a>" in page and ">አማርኛ</a>" in page
 
 
-def test_the_office_is_a_touch_away(line: Line, look: Look) -> None:
+def test_office_number_is_tappable(line: Line, look: Look) -> None:
     code = line.say().code
     for path in (f"/m/{code}", f"/m/{code}/kit", f"/m/{UNKNOWN}"):
         page = look(path).text
@@ -283,7 +283,7 @@ def test_the_office_is_a_touch_away(line: Line, look: Look) -> None:
 # What is written into it stays text
 
 
-def test_nothing_in_a_text_becomes_markup(line: Line, look: Look) -> None:
+def test_text_never_becomes_markup(line: Line, look: Look) -> None:
     evil = "<script>alert(1)</script> <img src=x onerror=y> \"'&"
     code = line.say(text=evil, link="javascript:alert(1)").code
     for path in (f"/m/{code}", f"/m/{code}/kit"):
@@ -294,7 +294,7 @@ def test_nothing_in_a_text_becomes_markup(line: Line, look: Look) -> None:
 
 
 @pytest.mark.parametrize("path", ["", "/kit"])
-def test_the_pages_run_nothing_and_carry_no_style(line: Line, look: Look, path: str) -> None:
+def test_pages_contain_no_script_or_inline_style(line: Line, look: Look, path: str) -> None:
     page = look(f"/m/{line.say().code}{path}").text
     assert not re.search(r"<script|<style|\sstyle=|\son\w+=|data:", page)
     fetched = re.findall(r'(?:src|<link[^>]* href)="([^"]*)"', page)
@@ -305,7 +305,7 @@ def test_the_pages_run_nothing_and_carry_no_style(line: Line, look: Look, path: 
 # The kit
 
 
-def test_the_kit_shows_what_may_be_passed_on(line: Line, look: Look) -> None:
+def test_kit_shows_what_may_be_shared(line: Line, look: Look) -> None:
     announcement = line.say()
     answer = look(f"/m/{announcement.code}/kit")
     assert answer.status_code == 200
@@ -315,13 +315,13 @@ def test_the_kit_shows_what_may_be_passed_on(line: Line, look: Look) -> None:
     assert '<h2 id="ar" lang="ar" dir="rtl">العربية</h2>' in answer.text
 
 
-def test_the_readers_language_comes_first(line: Line, look: Look) -> None:
+def test_reader_language_comes_first(line: Line, look: Look) -> None:
     answer = look(f"/m/{line.say().code}/kit?lang=zh")
     assert re.findall(r'<h2 id="(\w+)"', answer.text) == ["zh", "en", "ar", "es"]
     assert "可转发的消息" in seen(answer)
 
 
-def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Runtime) -> None:
+def test_whatsapp_link_contains_exactly_the_text(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say(text="Bring 100% & a #2 pencil + paper?\nYes = ñ.")
     answer = look(f"/m/{announcement.code}/kit?lang=es")
     links = re.findall(r'<a class="share" href="([^"]*)" rel="noreferrer"[^>]*>Enviar por WhatsApp</a>', answer.text)
@@ -332,7 +332,7 @@ def test_whatsapp_gets_exactly_the_text(line: Line, look: Look, services: Runtim
     assert sorted(got) == sorted(item.text for item in share_kit.list_items(services, announcement)) and len(got) == 4
 
 
-def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Runtime) -> None:
+def test_existing_pictures_and_audio_are_linked(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     line.made(announcement, "ar", sound=None)
@@ -355,7 +355,7 @@ def test_pictures_and_sounds_that_are_there(line: Line, look: Look, services: Ru
     assert f'src="/m/{announcement.code}/kit/zh.mp3"' in sections["zh"]
 
 
-def test_files(line: Line, look: Look, services: Runtime) -> None:
+def test_files_are_served_with_their_types(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     with services.database.write() as db:
@@ -369,7 +369,7 @@ def test_files(line: Line, look: Look, services: Runtime) -> None:
         assert answer.cache_control.max_age == 300
 
 
-def test_the_districts_own_voice_counts_more(line: Line, look: Look, services: Runtime) -> None:
+def test_district_recording_overrides_the_synthetic_voice(line: Line, look: Look, services: Runtime) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     with services.database.write() as db:
@@ -378,7 +378,7 @@ def test_the_districts_own_voice_counts_more(line: Line, look: Look, services: R
     assert "A machine reads" not in seen(look(f"/m/{announcement.code}/kit"))
 
 
-def test_a_part_of_a_sound_can_be_asked_for(line: Line, app: Flask) -> None:
+def test_audio_supports_range_requests(line: Line, app: Flask) -> None:
     """iPhones play nothing else."""
     announcement = line.say()
     line.made(announcement, "es")
@@ -386,7 +386,7 @@ def test_a_part_of_a_sound_can_be_asked_for(line: Line, app: Flask) -> None:
     assert (answer.status_code, answer.data) == (206, b"ID3")
 
 
-def test_nothing_is_kept_beyond_its_end(line: Line, look: Look) -> None:
+def test_nothing_is_cached_beyond_its_end(line: Line, look: Look) -> None:
     announcement = line.say(until=now() + timedelta(seconds=90))
     line.made(announcement, "es")
     kept = look(f"/m/{announcement.code}/kit/es.png").cache_control.max_age
@@ -394,7 +394,7 @@ def test_nothing_is_kept_beyond_its_end(line: Line, look: Look) -> None:
 
 
 @pytest.mark.parametrize("file", ["es.mp3", "vi.png", "am.png", "am.mp3", "xx.png", "..%2Fes.png", "en.png"])
-def test_files_that_are_not_there(line: Line, look: Look, file: str) -> None:
+def test_missing_files_are_not_found(line: Line, look: Look, file: str) -> None:
     """None made, no such language, one that may not be passed on, one of older words."""
     announcement = line.say()
     line.made(announcement, "es", sound=None)
@@ -413,7 +413,7 @@ def test_files_that_are_not_there(line: Line, look: Look, file: str) -> None:
         ("stopped", OVER, "then we took it back"),
     ],
 )
-def test_an_old_kit_gives_out_nothing(line: Line, look: Look, state: str, after: timedelta, said: str) -> None:
+def test_expired_kit_serves_no_files(line: Line, look: Look, state: str, after: timedelta, said: str) -> None:
     announcement = line.say(state)
     line.made(announcement, "es")
     with line.services.database.write() as db:
@@ -430,12 +430,12 @@ def test_an_old_kit_gives_out_nothing(line: Line, look: Look, state: str, after:
 # The doors
 
 
-def test_these_are_all_doors(app: Flask, line: Line) -> None:
+def test_list_of_public_routes_is_complete(app: Flask, line: Line) -> None:
     rules = {rule.rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{verification_pages.name}.")}
     assert len(rules) == len(doors(line.say()))
 
 
-def test_every_door_stands_open_and_says_the_same_of_itself(line: Line, look: Look) -> None:
+def test_every_public_route_is_open_with_the_same_headers(line: Line, look: Look) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     for door in (*doors(announcement), f"/m/{UNKNOWN}"):
@@ -449,13 +449,13 @@ def test_every_door_stands_open_and_says_the_same_of_itself(line: Line, look: Lo
         assert ("no-store" in answer.headers["Cache-Control"]) is not door.endswith(("png", "mp3"))
 
 
-def test_nobody_writes_there(line: Line, client: FlaskClient) -> None:
+def test_public_routes_refuse_post(line: Line, client: FlaskClient) -> None:
     for door in doors(line.say()):
         assert client.post(door).status_code in (400, 405)
 
 
 @pytest.mark.long
-def test_sixty_looks_a_minute(line: Line, look: Look) -> None:
+def test_sixty_requests_a_minute_are_allowed(line: Line, look: Look) -> None:
     announcement = line.say()
     line.made(announcement, "es")
     with time_machine.travel(now(), tick=False):

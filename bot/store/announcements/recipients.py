@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Row
 
 from bot.base.database import Transaction, UtcDateTime, metadata
-from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES, DeliveryState
+from bot.store.cases.deliveries import DELIVERY_STATE_RANKS, OPEN_DELIVERY_STATES, DeliveryState, find_state_rank
 from bot.store.families.families import families
 
 recipients = Table(
@@ -264,12 +264,14 @@ def apply_changes(db: Transaction, changes: Iterable[RecipientChange], now: date
     """Store the results for many rows.
 
     Twilio's reports advance a row and never move it back. An open state applies only to a claimed row, because a report
-    can arrive first.
+    can arrive first. An unknown status changes nothing.
     """
     reports: list[dict[str, Any]] = []
     releases: list[dict[str, Any]] = []
     for change in changes:
-        rank = DELIVERY_STATE_RANKS[change.state]
+        rank = find_state_rank(change.state)
+        if rank is None:
+            continue
         values = {
             "b_id": change.id,
             "b_state": change.state,

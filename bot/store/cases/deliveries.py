@@ -1,5 +1,7 @@
 """Deliveries: one row for each outgoing message, from planning to the last delivery status."""
 
+import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,6 +102,10 @@ DELIVERY_STATE_RANKS: dict[str, int] = {
 """The order of states. A late report with a lower or equal rank is dropped (twilio.md, section 2)."""
 
 OPEN_DELIVERY_STATES: tuple[DeliveryState, ...] = ("waiting", "claimed", "unknown")
+
+_PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z_-]{0,31}")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -345,15 +351,30 @@ def release_claim(
     db.execute(update(deliveries).where(key).values(state=state, due_at=due_at, error_code=error_code))
 
 
+def find_state_rank(status: str) -> int | None:
+    """Return the rank of a state, or None for a status that Puente does not know.
+
+    An unknown status is logged, because Twilio can add one. Other text than a plain word does not go into the log.
+    """
+    rank = DELIVERY_STATE_RANKS.get(status)
+    if rank is None:
+        is_plain_word = _PLAIN_WORD.fullmatch(status) is not None
+        log.warning("unknown delivery status ignored: status=%s", status if is_plain_word else "(not a word)")
+    return rank
+
+
 def advance(
     db: Transaction, delivery_id: str, status: str, sid: str | None = None, error_code: int | None = None
 ) -> bool:
     """Advance a delivery to Twilio's `status`.
 
-    Returns False if the state has an equal or higher rank. The first report deletes the text, because Twilio has it.
+    Returns False if the state has an equal or higher rank. An unknown status changes nothing.
+    The first report deletes the text, because Twilio has it.
     The text of a call stays until the call ends, because Puente reads it aloud.
     """
-    rank = DELIVERY_STATE_RANKS[status]
+    rank = find_state_rank(status)
+    if rank is None:
+        return False
     key = (deliveries.c.id == delivery_id) & (deliveries.c.rank < rank)
     values: dict[str, object] = {"state": status, "rank": rank, "error_code": error_code, "sealed_body": None}
     if rank < DELIVERY_STATE_RANKS["delivered"]:

@@ -1,1 +1,1 @@
-"""Pages that need no login."""
+"""Public pages and files, without a login."""

@@ -1,4 +1,4 @@
-"""`/media/<file>`: the pictures and files of `flows/media/`, which Twilio and phones fetch without a login."""
+"""Serve `/media/<file>`: the pictures and files of `flows/media/`, which Twilio and phones fetch without a login."""
 
 from flask import Blueprint, Response, send_from_directory
 
@@ -11,7 +11,7 @@ CACHE_SECONDS = 3600
 
 @media.get("/media/<file>")
 def serve_file(file: str) -> Response:
-    """The file; 404 for anything that does not stand in that folder."""
+    """Serve a file of the folder, or 404."""
     response = send_from_directory(settings.ROOT / MEDIA_DIR, file, max_age=CACHE_SECONDS)
     response.headers["Content-Disposition"] = "inline"
     return response

@@ -1,4 +1,4 @@
-"""`/g/<code>`: a gathering's page and its calendar file.  Public: whoever has the code may look; nothing is kept."""
+"""Serve `/g/<code>`: the public page of a meeting and its calendar file. Puente stores nothing about visitors."""
 
 from flask import Blueprint, Response, abort
 from flask.typing import ResponseReturnValue
@@ -22,7 +22,7 @@ meeting_pages = Blueprint("gathering", __name__)
 
 @meeting_pages.get("/g/<code>")
 def page(code: str) -> ResponseReturnValue:
-    """When it is, how to come with a link or by phone, how to answer and to ask; the sheet of answers once approved."""
+    """Show when the meeting is, how to join, and how to answer and ask, and the answer sheet once it is approved."""
     language, meeting = find_reader_language(), _find_meeting(code)
     if meeting is None:
         return _render_page(language, [_build_message_view(language, None, "gathering_unknown")]), 404
@@ -30,36 +30,31 @@ def page(code: str) -> ResponseReturnValue:
         return _render_page(language, [_build_message_view(language, meeting, "gathering_canceled")])
     if not meeting.is_upcoming or meeting.ends_at <= now():
         return _render_page(language, [_build_message_view(language, meeting, "gathering_over")], sheet_meeting=meeting)
-    texts: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(meeting), "gathering_go_how"]
-    views = [_build_message_view(language, meeting, text) for text in texts]
+    text_ids: list[TextId] = ["gathering_genuine", *meetings_texts.list_joining_texts(meeting), "gathering_go_how"]
+    views = [_build_message_view(language, meeting, text_id) for text_id in text_ids]
     return _render_page(language, views, titled_meeting=meeting, code=meeting.code, sheet_meeting=meeting)
 
 
 @meeting_pages.get("/g/<code>.ics")
 def calendar_file(code: str) -> ResponseReturnValue:
-    """For the calendar of a phone, in the reader's language; a canceled one takes itself out again."""
+    """Serve the calendar file in the reader's language. The file of a canceled meeting removes the entry."""
     meeting = _find_meeting(code)
     if meeting is None:
         abort(404)
-    language = find_reader_language()
-    texts: list[TextId] = (
-        ["gathering_canceled"] if meeting.state == "canceled" else meetings_texts.list_joining_texts(meeting)
-    )
-    description = "\n".join(_build_message_view(language, meeting, text).text for text in texts)
-    calendar = ics_calendar.build_ics(
-        meeting,
-        description,
-        meetings_texts.get_page_url(get_runtime(), meeting),
-        get_runtime().library.district.name,
-        now(),
-    )
+    runtime, language = get_runtime(), find_reader_language()
+    text_ids = meetings_texts.list_joining_texts(meeting)
+    if meeting.state == "canceled":
+        text_ids = ["gathering_canceled"]
+    description = "\n".join(_build_message_view(language, meeting, text_id).text for text_id in text_ids)
+    page_url = meetings_texts.get_page_url(runtime, meeting)
+    calendar = ics_calendar.build_ics(meeting, description, page_url, runtime.library.district.name, now())
     headers = {"Content-Disposition": f'attachment; filename="{meeting.code}.ics"'}
     return Response(calendar, mimetype="text/calendar", headers=headers)
 
 
 @meeting_pages.after_request
 def set_privacy_headers(response: Response) -> Response:
-    """No other site learns who looked, and no search engine lists it."""
+    """Hide the visit from other sites, and keep the page out of search engines."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
@@ -72,20 +67,17 @@ def _find_meeting(code: str) -> Meeting | None:
         return meetings.find_by_code(db, code)
 
 
-def _build_message_view(language: str, meeting: Meeting | None, text: TextId) -> MessageView:
-    """One of the program's texts with this gathering's values, in the language that it really is in."""
+def _build_message_view(language: str, meeting: Meeting | None, text_id: TextId) -> MessageView:
+    """Return one of Puente's texts with the values of a meeting, in this language or else in English."""
     runtime, current_time = get_runtime(), now()
     shown_meeting = meeting or Meeting("", "", current_time, current_time)
     composer = meetings_texts.build_composer(runtime, shown_meeting, language, current_time)
-    composer.extra_values = {**composer.extra_values, "number": _format_sender_number()}
-    is_missing = composer.library.catalogs.find_text(language, composer.library.texts[text]).is_missing
-    body = composer.compose([Notice(text)]).split("\n\n")[0]
+    sender_number = runtime.settings.twilio_sms_from or runtime.settings.twilio_whatsapp_from or ""
+    number = format_phone(sender_number.removeprefix("whatsapp:"))
+    composer.extra_values = {**composer.extra_values, "number": number}
+    is_missing = composer.library.catalogs.find_text(language, composer.library.texts[text_id]).is_missing
+    body = composer.compose([Notice(text_id)]).split("\n\n")[0]
     return MessageView(body, SOURCE_LANGUAGE if is_missing else language)
-
-
-def _format_sender_number() -> str:
-    settings = get_runtime().settings
-    return format_phone((settings.twilio_sms_from or settings.twilio_whatsapp_from or "").removeprefix("whatsapp:"))
 
 
 def _render_page(
@@ -109,11 +101,13 @@ def _build_title_view(language: str, meeting: Meeting | None) -> MessageView | N
         return None
     with get_runtime().database.read() as db:
         translated_title = sheets.find_title(db, meeting, language)
-    return MessageView(translated_title or meeting.title, language if translated_title else SOURCE_LANGUAGE)
+    if translated_title:
+        return MessageView(translated_title, language)
+    return MessageView(meeting.title, SOURCE_LANGUAGE)
 
 
 def _build_sheet_values(language: str, meeting: Meeting | None) -> dict[str, MessageView | None]:
-    """The answers, once they are approved: in the reader's language, or in English with a word about that."""
+    """Return the approved answer sheet in the reader's language, or in English with a notice."""
     if meeting is None or not meeting.sheet or not meeting.sheet_approved_by:
         return {"sheet": None, "notice": None}
     if language == SOURCE_LANGUAGE:

@@ -1,6 +1,6 @@
-"""`/recordings/<key>.mp3` and `.ogg`: what staff said aloud and somebody reviewed, as Twilio and phones fetch it.
+"""Serve `/recordings/<key>.mp3` and `.ogg`: the reviewed recordings, which Twilio and phones fetch.
 
-Without a login or a signature: what is said to every caller is no secret, and a key tells nothing about anybody.
+They need no login and no signature: every caller hears them, and a key contains no personal data.
 """
 
 from hashlib import sha256
@@ -15,28 +15,34 @@ from bot.web.core.current_runtime import get_runtime
 recording_files = Blueprint("recorded", __name__)
 ID3_HEADER_BYTES = 10
 CACHE_SECONDS = 3600
-"""So long somebody between us and a caller may still play what was taken back."""
+"""How long a cache between Puente and a caller may still serve a withdrawn recording."""
 
 
 @recording_files.get("/recordings/<key>.mp3")
 def serve_mp3(key: str) -> Response:
-    """For calls, and several one after the other (their keys with `-` between) for WhatsApp; 404 unless each of them
-    was reviewed and stands."""
+    """Serve one recording for a call, or several in a row for WhatsApp, with their keys joined by `-`.
+
+    The answer is 404 unless every recording is reviewed and in use.
+    """
     with get_runtime().database.read() as db:
         sounds = [recordings.get_reviewed_audio(db, part_key, "mp3") for part_key in key.split("-")[:MAX_UTTERANCES]]
-    return _send_sound(b"".join(map(_strip_id3_tag, sounds)) if all(sounds) else None, "audio/mpeg")
+    if not all(sounds):
+        abort(404)
+    return _send_sound(b"".join(map(_strip_id3_tag, sounds)), "audio/mpeg")
 
 
 @recording_files.get("/recordings/<key>.ogg")
 def serve_ogg(key: str) -> Response:
-    """For WhatsApp; 404 unless it was reviewed and stands."""
+    """Serve one recording for WhatsApp, or 404 unless it is reviewed and in use."""
     with get_runtime().database.read() as db:
         return _send_sound(recordings.get_reviewed_audio(db, key, "ogg"), "audio/ogg")
 
 
 def _strip_id3_tag(mp3: bytes | None) -> bytes:
-    """Only what sounds, so that one can follow the other: without the tag before it, whose length stands in its last
-    four bytes, seven bits each (id3.org, ID3v2.4, section 3.1)."""
+    """Return the sound without its ID3 tag, so that it can follow another sound.
+
+    The last four bytes of the header hold the length of the tag, seven bits each (id3.org, ID3v2.4, section 3.1).
+    """
     sound = mp3 or b""
     if not sound.startswith(b"ID3") or len(sound) < ID3_HEADER_BYTES:
         return sound

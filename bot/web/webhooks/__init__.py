@@ -1,1 +1,1 @@
-"""What Twilio calls: messages, voice calls, and delivery statuses."""
+"""Twilio's webhooks: messages, calls, and delivery statuses."""

@@ -1,4 +1,4 @@
-"""Who is on the line, and what stands in the address of the next callback: nothing else is kept of a call."""
+"""The state of a call: the caller, and the fields in the URL of the next callback. Puente stores nothing else."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,25 @@ from bot.store.families import contacts
 from bot.web.webhooks.twiml_speech import Speaker
 
 WITHHELD_NUMBERS = frozenset({"266696687", "7378742833", "86282452253"})
-"""What stands in `From`, also after a 1, where a caller hides the number: ANONYMOUS, RESTRICTED and UNAVAILABLE, as one
-spells them on a keypad (other such words are too short for a number).  Taken for numbers, all who hide theirs would be
-one family and hear each other's answers."""
+"""The value of `From`, also after a 1, for a hidden number: ANONYMOUS, RESTRICTED, and UNAVAILABLE on a keypad.
+
+If these counted as numbers, all hidden callers would be one family and hear each other's answers.
+"""
 NO_FOREIGN_TEXTS: Mapping[str, str] = MappingProxyType({})
 MIN_NUMBER_DIGITS = 10
-"""Digits of a number that can be called back."""
+"""The fewest digits of a number that staff can call back."""
 
 
 @dataclass(frozen=True)
 class CallState:
-    """One callback of a call: who is on the line, at which turn, in which language (empty: not known yet).
+    """One callback of a call.
 
-    `silences`: so often the line has waited in vain for this turn; `slowly`: somebody asked to hear it again.
+    Attributes:
+        address: `voice:` and the caller's number, or the call's SID if the number is hidden.
+        turn: The turn of the conversation, from 0.
+        language: The caller's language; "" until it is known.
+        silences: How many times in a row the caller gave no answer.
+        is_slow: Whether the caller asked to hear the text again.
     """
 
     runtime: Runtime
@@ -44,48 +50,50 @@ class CallState:
     is_slow: bool = False
 
     def build_message_id(self, part: int | str) -> str:
-        """The id of the message of a turn (or another part): as long as Twilio's, the same for the same turn."""
+        """Return the message ID of a turn or another part, in the length of Twilio's. Repeats get the same ID."""
         return "CV" + sha256(f"{self.sid}:{part}".encode()).hexdigest()[:32]
 
     @property
     def callback_base_url(self) -> str:
-        """Where all callbacks of calls go."""
+        """Return the URL of all callbacks of calls, without a query."""
         return f"{self.runtime.settings.public_base}/webhooks/twilio/voice"
 
     def build_next_url(self) -> str:
-        """Where Twilio goes with the next key."""
-        silence_fields = {"silent": self.silences} if self.silences else {}
-        return f"{self.callback_base_url}?{urlencode({'turn': self.turn + 1, 'l': self.language, **silence_fields})}"
+        """Return the URL to which Twilio posts the next key."""
+        query = {"turn": self.turn + 1, "l": self.language}
+        if self.silences:
+            query["silent"] = self.silences
+        return f"{self.callback_base_url}?{urlencode(query)}"
 
     @property
     def number(self) -> str:
-        """The caller's number; something without a plus where it is hidden."""
+        """Return the caller's number, or the call's SID if the number is hidden."""
         return self.address.removeprefix("voice:")
 
     @property
     def is_number_hidden(self) -> bool:
-        """Whether there is no number to call back."""
+        """Return whether there is no number to call back."""
         return not self.number.startswith("+")
 
     def render_text(self, text_id: TextId, **values: str) -> str:
-        """One of the program's own texts in the caller's language."""
+        """Return one of Puente's own texts in the caller's language."""
         library = self.runtime.library
         wording = library.catalogs.translate(self.language or SOURCE_LANGUAGE, library.texts[text_id])
         return wording.format_map({"office_phone": library.district.office_phone, **values})
 
     def list_utterances(self, reply: str) -> tuple[Utterance, ...]:
-        """A reply in the pieces that are said, with the words for the ear.
+        """Return the utterances of a reply, in the wording for calls.
 
-        Where no machine speaks, the day on which a fact was checked is said if somebody has recorded it, else left out.
+        Where the language has no voice, the check date of a fact is left out unless there is a recording of it.
         """
         library, language = self.runtime.library, self.language or SOURCE_LANGUAGE
-        utterances = split_utterances(render_spoken_reply(library, language, reply))
-        date_texts = (
-            []
-            if language in TWILIO_VOICES
-            else [utterance.text for utterance in utterances if is_check_date(library, language, utterance.text)]
-        )
-        recording_urls = self.build_speaker(date_texts).recording_urls if date_texts else {}
+        utterances = tuple(split_utterances(render_spoken_reply(library, language, reply)))
+        if language in TWILIO_VOICES:
+            return utterances
+        date_texts = [utterance.text for utterance in utterances if is_check_date(library, language, utterance.text)]
+        if not date_texts:
+            return utterances
+        recording_urls = self.build_speaker(date_texts).recording_urls
         return tuple(
             utterance
             for utterance in utterances
@@ -93,22 +101,27 @@ class CallState:
         )
 
     def render_key_prompt(self, digit: str) -> str:
-        """The words for a key."""
+        """Return the text that names a key."""
         return self.render_text("voice_press", digit=digit)
 
     def find_spoken_language(self) -> str:
-        """The language of this number, if the line has it in calls; "" if not, or if none is known."""
+        """Return the preferred language of this number if the district offers it in calls, or ""."""
         language = self.find_preferred_language()
         return language if language in self.runtime.library.district.languages else ""
 
     def find_preferred_language(self) -> str:
-        """The language of this number now: the caller's own word, or what it reads by another channel; "" if none."""
+        """Return the language that this number chose, or that its family reads on another channel, or ""."""
         with self.runtime.database.read() as db:
             return contacts.find_language(db, self.address) or ""
 
     def build_speaker(self, texts: Sequence[str], foreign_languages: Mapping[str, str] = NO_FOREIGN_TEXTS) -> Speaker:
-        """Who says these texts: people's recordings, where they have been reviewed, else the language's voice, or that
-        of the language in which a text is (`foreign`; English for what has no translation)."""
+        """Return the speaker of these texts: reviewed recordings, or else the voice of the language.
+
+        Args:
+            texts: All texts that the speaker will say.
+            foreign_languages: The language of each text that isn't in the caller's language. A text without a
+                translation is English.
+        """
         language = self.language or SOURCE_LANGUAGE
         keys = {text: compute_recording_key(language, text) for text in texts}
         with self.runtime.database.read() as db:
@@ -125,24 +138,24 @@ class CallState:
         )
 
     def build_machine_speaker(self) -> Speaker:
-        """The language's voice alone, which needs no database."""
+        """Return a speaker that uses only the voice of the language, and no database."""
         return Speaker(self.language or SOURCE_LANGUAGE)
 
 
 def parse_call(runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str]) -> CallState:
-    """The call of this callback.  A caller without a number is somebody new each time."""
+    """Return the call of this callback. A caller without a number is a new family each time."""
     is_outgoing = form.get("Direction", "").startswith("outbound")
     sid, number = form.get("CallSid", "")[:34], form.get("To" if is_outgoing else "From", "")
-    address = number if _is_number(number) else sid
     language = args.get("l", "")
-    known_language = language if language in runtime.library.district.languages else ""
+    if language not in runtime.library.district.languages:
+        language = ""
     return CallState(
         runtime,
         sid,
-        f"voice:{address}",
-        _parse_number(args.get("turn")),
-        known_language,
-        _parse_number(args.get("silent")),
+        address=f"voice:{number if _is_number(number) else sid}",
+        turn=_parse_number(args.get("turn")),
+        language=language,
+        silences=_parse_number(args.get("silent")),
     )
 
 
@@ -157,6 +170,6 @@ def _parse_number(text: str | None) -> int:
 
 
 def receive_call_message(call: CallState, message: InboundMessage) -> str:
-    """Return the reply to what the caller pressed or said, as to a text."""
+    """Return the reply to a key or to speech, as to a text message."""
     command = match_command(message.normalized_text, call.runtime.library.phrasebook)
     return receive_message(call.runtime, message, command)

@@ -1,7 +1,7 @@
-"""Calls: what Twilio asks us to say.  An alert is read to staff, who press 1 to take it; families talk with the flows.
+"""Answer Twilio's callbacks of calls: read alerts to staff, who press 1 to take the case, and run flows for families.
 
-A family's words, number or name are never spoken to staff.  Whoever listens hears a
-sentence whatever happens: a 503 would be Twilio's own "an application error has occurred".
+A call to staff never says a family's words, number, or name. Every callback gets TwiML with a sentence: on a 503,
+Twilio would say "an application error has occurred".
 """
 
 import logging
@@ -24,29 +24,27 @@ from bot.web.webhooks import call_state, incoming_call, outgoing_call
 from bot.web.webhooks.twiml_speech import Speaker, split_sentences
 
 ALERT_READ_COUNT = 2
-"""So often an alert is read: the first words are lost on somebody who was asleep."""
+"""How many times a call reads an alert: a staff member who was asleep misses the first words."""
 KEY_TIMEOUT_SECONDS = 8
 TAKE_KEY_PROMPT = "Press 1 to take it."
 TAKE_BY_TEXT_MESSAGE = "To take it, reply TAKE {case} to the text message that we sent you. Goodbye."
 ALERT_OVER_MESSAGE = "This alert is over. Please open the console to see your cases. Goodbye."
-UNAVAILABLE_MESSAGE = "Something does not work here, and nothing was written down. Please open the console. Goodbye."
+UNAVAILABLE_MESSAGE = "Something isn't working, and nothing was saved. Please open the console. Goodbye."
 log = logging.getLogger(__name__)
 
 
 def answer_call(runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str]) -> Response:
-    """What is said now, as TwiML: `m` names the row of a call of ours; without it somebody calls us."""
+    """Return the next part of a call as TwiML. `m` is the row ID of an outgoing call; an incoming call has none."""
     delivery_id = args.get("m", "")
     try:
-        return _build_response(
-            _answer_outgoing_call(runtime, form, args, delivery_id)
-            if delivery_id
-            else _answer_incoming_call(runtime, form, args)
-        )
+        if delivery_id:
+            return _build_response(_answer_outgoing_call(runtime, form, args, delivery_id))
+        return _build_response(_answer_incoming_call(runtime, form, args))
     except (SQLAlchemyError, ServiceUnavailableError) as error:
         log.warning("call not served: delivery=%s reason=%s", delivery_id[:32], type(error).__name__)
-    except Exception as error:  # a mistake of ours: who is in danger must not hear of an application's error
+    except Exception as error:  # a bug in Puente: a caller in danger must not hear Twilio's error message
         log.exception("a call broke us: %s", type(error).__name__)
-        g.has_failed = True  # counted as failed, though it is answered
+        g.has_failed = True  # count the request as failed, although it gets an answer
     return _build_response(_answer_unavailable(runtime, form, args))
 
 
@@ -66,12 +64,10 @@ def _answer_outgoing_call(
 
 
 def _answer_unavailable(runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str]) -> VoiceResponse:
-    """Whose call it is cannot be looked up: only staff, known by their phones, hear of the console."""
-    return (
-        _build_spoken_message(UNAVAILABLE_MESSAGE)
-        if _is_staff(runtime, form)
-        else incoming_call.say_unavailable(call_state.parse_call(runtime, form, args))
-    )
+    """Say that Puente is unavailable. Without the database, only the phone number shows that the caller is staff."""
+    if _is_staff(runtime, form):
+        return _build_spoken_message(UNAVAILABLE_MESSAGE)
+    return incoming_call.say_unavailable(call_state.parse_call(runtime, form, args))
 
 
 def _is_staff(runtime: Runtime, form: Mapping[str, str]) -> bool:
@@ -85,19 +81,19 @@ def _answer_incoming_call(runtime: Runtime, form: Mapping[str, str], args: Mappi
 
 
 def _answer_alert_call(runtime: Runtime, form: Mapping[str, str], delivery: Delivery | None) -> VoiceResponse:
-    """Our call to a member of staff; the same request always has the same effect."""
-    staff, case = (delivery.staff or "", delivery.case_id) if delivery else ("", None)
-    if not delivery or delivery.transport != "call" or case is None or staff not in runtime.library.district.staff:
+    """Answer a callback of an alert call to a staff member. The same request always has the same effect."""
+    if not delivery or delivery.transport != "call" or delivery.case_id is None:
         return _build_spoken_message(ALERT_OVER_MESSAGE)
-    if form.get("CallSid"):
-        delivery_status.record_report(
-            runtime, DeliveryReport(form["CallSid"][:34], "sent", delivery.id)
-        )  # somebody picked up
+    staff = delivery.staff or ""
+    if staff not in runtime.library.district.staff:
+        return _build_spoken_message(ALERT_OVER_MESSAGE)
+    if form.get("CallSid"):  # the staff member picked up
+        delivery_status.record_report(runtime, DeliveryReport(form["CallSid"][:34], "sent", delivery.id))
     if "Digits" not in form:
         return _read_alert(runtime, delivery)
-    return _build_spoken_message(
-        _take_case(runtime, case, staff) if form["Digits"] == "1" else TAKE_BY_TEXT_MESSAGE.format(case=case)
-    )
+    if form["Digits"] != "1":
+        return _build_spoken_message(TAKE_BY_TEXT_MESSAGE.format(case=delivery.case_id))
+    return _build_spoken_message(_take_case(runtime, delivery.case_id, staff))
 
 
 def _read_alert(runtime: Runtime, delivery: Delivery) -> VoiceResponse:
@@ -106,13 +102,13 @@ def _read_alert(runtime: Runtime, delivery: Delivery) -> VoiceResponse:
     gather = document.gather(num_digits=1, timeout=KEY_TIMEOUT_SECONDS, action=callback_url, method="POST")
     for _ in range(ALERT_READ_COUNT):
         _say_sentences(gather, f"{delivery.body or runtime.library.district.name} {TAKE_KEY_PROMPT}")
-    _say_sentences(document, f"Nothing was pressed. {TAKE_BY_TEXT_MESSAGE.format(case=delivery.case_id)}")
+    _say_sentences(document, f"You didn't press a key. {TAKE_BY_TEXT_MESSAGE.format(case=delivery.case_id)}")
     document.hangup()
     return document
 
 
 def _take_case(runtime: Runtime, case: int, staff: str) -> str:
-    """Take the case; the words for what came of it."""
+    """Take the case, and return the sentence that tells the staff member the result."""
     result = assignment.take_case(runtime, case, staff, "by phone")
     log.info("key pressed: case=%s outcome=%s", case, result.outcome)
     return {
@@ -130,7 +126,7 @@ def _build_spoken_message(text: str) -> VoiceResponse:
 
 
 def _say_sentences(document: VoiceResponse | Gather, text: str) -> None:
-    """With a breath after each sentence: whoever is on call may have been asleep."""
+    """Say a text with a pause after each sentence: the staff member on call may have been asleep."""
     speaker = Speaker(SOURCE_LANGUAGE)
     for sentence in split_sentences(text):
         speaker.say_text(document, sentence)

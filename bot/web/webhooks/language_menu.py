@@ -1,4 +1,4 @@
-"""The spoken list of languages: each by itself and in its own voice, eight at a time."""
+"""The spoken language menu: each language in its own voice, eight on a page."""
 
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -18,8 +18,10 @@ MENU_READ_COUNT = 2
 
 
 def ask_language(call: CallState, page: int) -> VoiceResponse:
-    """One page of the list.  A language that nothing here speaks is named in English, in an English sentence.  The
-    address of the answer holds at which turn it was asked, and how many pages nobody has answered."""
+    """Say one page of the menu and wait for a key. English names each language that has no voice and no recording.
+
+    The callback URL holds the turn, the language, and the number of pages without an answer.
+    """
     languages, has_other_pages = get_page(call.runtime, page)
     document, state_fields = VoiceResponse(), {"turn": call.turn, "l": call.language, "silent": call.silences}
     query_fields = {"page": page} | {name: value for name, value in state_fields.items() if value}
@@ -34,9 +36,8 @@ def ask_language(call: CallState, page: int) -> VoiceResponse:
     english_call = replace(call, language=SOURCE_LANGUAGE)
     lines = [(english_call, call.runtime.library.district.name)]
     lines += [_build_line(call, language, str(digit)) for digit, language in enumerate(languages, 1)]
-    lines += (
-        [(english_call, english_call.render_text("voice_more_languages", digit=MORE_KEY))] if has_other_pages else []
-    )
+    if has_other_pages:
+        lines.append((english_call, english_call.render_text("voice_more_languages", digit=MORE_KEY)))
     lines.append((english_call, f"For a person, press {PERSON_KEY}."))
     for line_call, text in lines:
         line_call.build_speaker([text]).say_text(gather, text)
@@ -52,18 +53,19 @@ def _build_line(call: CallState, language: str, digit: str) -> tuple[CallState, 
 
 
 def is_language_menu(call: CallState, reply: str) -> bool:
-    """Whether this reply is the list as texts have it: one voice cannot read the names of all languages."""
-    names = tuple(get_own_name(language) for language in call.runtime.library.district.languages)
-    return tuple(piece.text for piece in split_utterances(reply) if piece.key not in ("", PERSON_KEY)) == names
+    """Return whether this reply is the language menu of text messages. One voice can't say the names in it."""
+    names = [get_own_name(language) for language in call.runtime.library.district.languages]
+    choices = [utterance.text for utterance in split_utterances(reply) if utterance.key not in ("", PERSON_KEY)]
+    return choices == names
 
 
 def is_exhausted(call: CallState) -> bool:
-    """Whether nobody has answered the whole list, said as often as any question is."""
+    """Return whether the caller heard every page as often as any question, without an answer."""
     return call.silences >= MENU_READ_COUNT * -(-len(call.runtime.library.district.languages) // LANGUAGES_PER_PAGE)
 
 
 def get_page(runtime: Runtime, page: int) -> tuple[tuple[str, ...], bool]:
-    """The languages of a page (after the last comes the first again), and whether there are others."""
+    """Return the languages of a page, and whether there are other pages. The first page follows the last."""
     languages = runtime.library.district.languages
     page_count = max(1, -(-len(languages) // LANGUAGES_PER_PAGE))
     start = (page % page_count) * LANGUAGES_PER_PAGE

@@ -1,7 +1,8 @@
-"""Twilio's webhooks: signature, parse, hand over, TwiML.
+"""Twilio's webhooks: check the signature, parse the form, handle the message, and answer with TwiML.
 
-Status codes are promises to Twilio (twilio.md, section 1): 403 for what Twilio did not send, 400 and 413 for what is
-no message, 503 when the message could not be kept: then Twilio tries again, or calls the fallback address.
+The status codes tell Twilio what to do (twilio.md, section 1): 403 for a request that Twilio didn't sign, 400 and 413
+for a form that is no message, and 503 if Puente can't save the message. After a 503, Twilio retries or calls the
+fallback URL.
 """
 
 import logging
@@ -32,9 +33,9 @@ log = logging.getLogger(__name__)
 
 @webhooks.before_request
 def reject_unsigned_request() -> None:
-    """Nothing is read of a request that Twilio did not sign for our address and account.
+    """Reject a request that Twilio didn't sign for Puente's URL and account, and set the trace of log entries.
 
-    What is done about it is logged under a keyed hash of its SID, also by jobs and days later.
+    The trace is a keyed hash of the SID. Jobs use the same trace, even days later.
     """
     g.began = time.perf_counter()
     runtime = get_runtime()
@@ -48,16 +49,16 @@ def reject_unsigned_request() -> None:
         validator.validate(base + path, form, signature) for base in settings.signed_bases for validator in validators
     )
     if not signature or not is_signed:
-        abort(403, "The signature does not fit PUBLIC_URL and TWILIO_AUTH_TOKEN.")
+        abort(403, "The signature doesn't match PUBLIC_URL and TWILIO_AUTH_TOKEN.")
     if form.get("AccountSid", settings.account_sid) != settings.account_sid:
-        abort(403, "Another account's message.")
+        abort(403, "This request is for another Twilio account.")
     sid = form.get("MessageSid") or form.get("CallSid") or secrets.token_hex(8)
     bind_contextvars(trace=runtime.database.vault.compute_lookup_hash(sid[:64])[: logs.TRACE_LENGTH])
 
 
 @webhooks.after_request
 def measure_request(response: Response) -> Response:
-    """How long it took, and whether it went well."""
+    """Record the duration and the status of a request."""
     name = (request.endpoint or "").rpartition(".")[2]
     metrics.record_webhook(name, 500 if g.get("has_failed") else response.status_code, time.perf_counter() - g.began)
     log.info("answered: webhook=%s status=%s", name, response.status_code)
@@ -66,58 +67,61 @@ def measure_request(response: Response) -> Response:
 
 @webhooks.teardown_request
 def clear_trace(error: BaseException | None) -> None:
-    """The next request of this thread is another one."""
+    """Clear the trace, because the next request of this thread has its own."""
     clear_contextvars()
 
 
 @webhooks.post("/messages")
 def messages() -> Response:
-    """A family's message; the answer is TwiML."""
+    """Answer an inbound message with TwiML."""
     try:
         message = inbound_message.parse_message(request.form.to_dict())
-    except inbound_message.InvalidMessageFormError as bad:
-        abort(400, str(bad))
+    except inbound_message.InvalidMessageFormError as error:
+        abort(400, str(error))
     metrics.MESSAGES_IN.labels(message.channel).inc()
     runtime = get_runtime()
     try:
         reply = answer_message(runtime, message)
     except (ServiceUnavailableError, SQLAlchemyError):
-        abort(503, "Not kept: please try again.")
+        abort(503, "The message is not saved. Try again.")
     return build_message_twiml(reply, runtime.settings.public_base if message.channel == "whatsapp" else None)
 
 
 @webhooks.post("/status")
 def delivery_status() -> tuple[str, int]:
-    """What became of a message we sent."""
+    """Record a delivery status."""
     report = messaging_delivery_status.parse_report(request.form, request.args.get("m"))
     if report:
         try:
             record_status_report(get_runtime(), report)
         except SQLAlchemyError:
-            abort(503, "Not kept: please try again.")
+            abort(503, "The status is not saved. Try again.")
     return "", 204
 
 
 @webhooks.post("/voice")
 def call() -> Response:
-    """A call: an alert that is read to staff, or somebody who rings the line."""
+    """Answer a callback of a call, either an incoming call or one that Puente made."""
     return calls.answer_call(get_runtime(), request.form, request.args)
 
 
 def build_message_twiml(reply: str, base: str | None = None) -> Response:
-    """A reply as TwiML; empty for saying nothing.
+    """Build the TwiML of a reply. An empty reply sends nothing.
 
-    A paragraph that is the address of one of our files under `base` (WhatsApp) becomes the file itself: a picture goes
-    with the text; a sound, which can hold no text there, is a message of its own after it.
+    Args:
+        reply: The text, in paragraphs.
+        base: Puente's public URL, for WhatsApp. A paragraph that is the URL of a file under it becomes the file: a
+            picture in the message of the text, or a sound in a message after it. WhatsApp allows no text with a sound.
     """
     document = MessagingResponse()
     paragraphs = reply.split("\n\n") if reply else []
-    pictures, sounds = (
-        _find_file_urls(paragraphs, f"{base}{url_path}" if base else "") for url_path in ("/media/", "/recordings/")
-    )
-    for number, part in enumerate(
-        split_message("\n\n".join(paragraph for paragraph in paragraphs if paragraph not in (*pictures, *sounds)))
-    ):
+    pictures: list[str] = []
+    sounds: list[str] = []
+    if base:
+        pictures = _find_file_urls(paragraphs, f"{base}/media/")
+        sounds = _find_file_urls(paragraphs, f"{base}/recordings/")
+    text = "\n\n".join(paragraph for paragraph in paragraphs if paragraph not in (*pictures, *sounds))
+    for number, part in enumerate(split_message(text)):
         message = document.message(part)
         if pictures and number == 0:
             message.media(pictures[0])
@@ -130,12 +134,12 @@ def _find_file_urls(paragraphs: list[str], url_prefix: str) -> list[str]:
     return [
         paragraph
         for paragraph in paragraphs
-        if url_prefix and paragraph.startswith(url_prefix) and " " not in paragraph and "\n" not in paragraph
+        if paragraph.startswith(url_prefix) and " " not in paragraph and "\n" not in paragraph
     ]
 
 
 def _reject_broken_utf8(body: bytes) -> None:
-    """Broken UTF-8 would be repaired silently, and what the family wrote changed: say no instead."""
+    """Reject broken UTF-8: Werkzeug would repair it silently and change the family's text."""
     try:
         unquote_to_bytes(body).decode("utf-8")
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""We ring a family whose channel is the telephone: words are read in its language, and a key answers them."""
+"""Answer Twilio's callbacks of a call to a family: read a message or an announcement, and handle the keys."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -45,9 +45,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class _OutgoingCallScript:
-    """What is read; `reply` is what it was cut from, `asks` whether it asks with choices: then the keys are theirs, as
-    in every other call; `foreign` names the language of what is not in the family's; `to_all`: it is for nobody alone,
-    so that a machine may keep it."""
+    """The texts that a call reads.
+
+    Attributes:
+        texts: The texts, in order.
+        reply: The reply that the texts come from.
+        has_choices: Whether the reply has choices. If so, the keys answer them, as in an incoming call.
+        foreign_languages: The language of each text that isn't in the family's language.
+        is_for_everyone: Whether the texts are the same for all families, so that voicemail may record them.
+    """
 
     texts: tuple[str, ...]
     reply: str = ""
@@ -58,7 +64,7 @@ class _OutgoingCallScript:
 
 @dataclass(frozen=True)
 class _OutgoingCallRow:
-    """The row that a call of ours carries out: a delivery, or an announcement to one family."""
+    """The row of an outgoing call: a delivery or a recipient of an announcement."""
 
     id: str
     contact_id: int
@@ -69,41 +75,36 @@ class _OutgoingCallRow:
 def answer_message_call(
     runtime: Runtime, form: Mapping[str, str], delivery: Delivery, contact_id: int
 ) -> VoiceResponse:
-    """What is said in a call with one message; the same request has the same effect."""
+    """Answer a callback of a call that reads one message. The same request has the same effect."""
 
     with runtime.database.read() as db:
         case_message = case_messages.find_by_delivery(db, delivery.id)
 
     def build_script(call: CallState) -> _OutgoingCallScript:
-        family_text, original = _split_message_text(call, delivery, case_message)
-        utterances, foreign_languages = (
-            call.list_utterances(family_text),
-            {utterance.text: original[1] for utterance in split_utterances(original[0])},
-        )
-        spoken_texts = (*add_key_prompts(utterances, call.render_key_prompt), *foreign_languages)
-        texts = (runtime.library.district.name, *spoken_texts) if spoken_texts else ()
-        return _OutgoingCallScript(texts, family_text, any(piece.key for piece in utterances), foreign_languages)
+        family_text, original, original_language = _split_message_text(call, delivery, case_message)
+        utterances = call.list_utterances(family_text)
+        foreign_languages = {utterance.text: original_language for utterance in split_utterances(original)}
+        texts = (*add_key_prompts(utterances, call.render_key_prompt), *foreign_languages)
+        if texts:
+            texts = (runtime.library.district.name, *texts)
+        has_choices = any(utterance.key for utterance in utterances)
+        return _OutgoingCallScript(texts, family_text, has_choices, foreign_languages)
 
-    # A family that chose another language while its telephone rang: these words are still in the one before.
-    return _answer_call(
-        runtime,
-        form,
-        _OutgoingCallRow(delivery.id, contact_id, build_script, case_message.to_language if case_message else None),
-    )
+    # If the family chose another language while the phone rang, this text is still in the previous one.
+    language = case_message.to_language if case_message else None
+    return _answer_call(runtime, form, _OutgoingCallRow(delivery.id, contact_id, build_script, language))
 
 
-def _split_message_text(
-    call: CallState, delivery: Delivery, case_message: CaseMessage | None
-) -> tuple[str, tuple[str, str]]:
-    """What is said in the family's language; and the original with its own, where staff's words were not translated."""
+def _split_message_text(call: CallState, delivery: Delivery, case_message: CaseMessage | None) -> tuple[str, str, str]:
+    """Return the text in the family's language, and the original and its language if there is no translation."""
     if case_message is None:
-        return delivery.body, ("", "")
+        return delivery.body, "", ""
     family_text, original = split_spoken_text(call.runtime, case_message, delivery.body, call.language)
-    return family_text, (original, case_message.language)
+    return family_text, original, case_message.language
 
 
 def answer_announcement_call(runtime: Runtime, form: Mapping[str, str], row: Recipient) -> VoiceResponse:
-    """What is said in a call with an announcement; nothing of it any more once it was stopped."""
+    """Answer a callback of a call that reads an announcement. A stopped announcement is not read."""
     return _answer_call(
         runtime,
         form,
@@ -112,20 +113,21 @@ def answer_announcement_call(runtime: Runtime, form: Mapping[str, str], row: Rec
 
 
 def answer_erased_call(call: CallState, form: Mapping[str, str]) -> VoiceResponse:
-    """The row of a call of ours is not there: the family was erased while its telephone rang.  Whoever pressed a key
-    wants something all the same."""
+    """Answer a callback of a call without a row, because the family was erased while the phone rang.
+
+    If the family pressed a key, connect the call to the office.
+    """
     return connect_to_office(call) if form.get("Digits") else _hang_up()
 
 
 def _build_announcement_script(call: CallState, row: Recipient) -> _OutgoingCallScript:
     with call.runtime.database.read() as db:
-        current_announcement = announcements.find(db, row.announcement_id)
-        wording = find_current_translation(db, current_announcement, row.language) if current_announcement else None
-    if current_announcement is None or current_announcement.state == "stopped":
-        return _OutgoingCallScript(())
-    texts = build_call_script(
-        get_localized_library(call.runtime, row.language), current_announcement, row.language, wording
-    )
+        announcement = announcements.find(db, row.announcement_id)
+        if announcement is None or announcement.state == "stopped":
+            return _OutgoingCallScript(())
+        translation = find_current_translation(db, announcement, row.language)
+    library = get_localized_library(call.runtime, row.language)
+    texts = build_call_script(library, announcement, row.language, translation)
     return _OutgoingCallScript(texts, is_for_everyone=True)
 
 
@@ -141,25 +143,25 @@ def _answer_call(runtime: Runtime, form: Mapping[str, str], row: _OutgoingCallRo
     script, digits = row.build_script(call), form.get("Digits", "")
     if delivery_status.parse_call_reason(form) == "machine":
         return _leave_message(call, script)
-    requested_text = (
-        digits if script.has_choices and digits[:1] not in (REPEAT_KEY, SEND_TEXT_KEY) else TEXTS_BY_KEY.get(digits)
-    )
-    if requested_text:
-        call = replace(
-            call, turn=int(requested_text == STOP_TEXT)
-        )  # each wish is a message of its own, which star says again
-        return _answer_key(
-            call,
-            InboundMessage(call.build_message_id(call.turn), contact.address, requested_text, call_language=language),
-        )
-    return _read_script(replace(call, is_slow=digits == REPEAT_KEY), row, script)
+    text = TEXTS_BY_KEY.get(digits)
+    if script.has_choices and digits[:1] not in (REPEAT_KEY, SEND_TEXT_KEY):
+        text = digits
+    if not text:
+        return _read_script(replace(call, is_slow=digits == REPEAT_KEY), row, script)
+    # Each request is a separate message with its own turn, so that the star key repeats the right reply.
+    call = replace(call, turn=int(text == STOP_TEXT))
+    message_id = call.build_message_id(call.turn)
+    return _answer_key(call, InboundMessage(message_id, contact.address, text, call_language=language))
 
 
 def _record_pickup(runtime: Runtime, form: Mapping[str, str], row: _OutgoingCallRow, is_opted_out: bool) -> None:
-    """Somebody is there; a family that stopped while its telephone rang hears nothing, and does not count as told."""
-    status, reason = ("canceled", "stopped") if is_opted_out else ("sent", delivery_status.parse_call_reason(form))
-    if form.get("CallSid"):
-        record_status_report(runtime, DeliveryReport(form["CallSid"][:34], status, row.id, reason=reason))
+    """Record that the family picked up. If it opted out while the phone rang, the delivery counts as canceled."""
+    if not form.get("CallSid"):
+        return
+    status, reason = "sent", delivery_status.parse_call_reason(form)
+    if is_opted_out:
+        status, reason = "canceled", "stopped"
+    record_status_report(runtime, DeliveryReport(form["CallSid"][:34], status, row.id, reason=reason))
 
 
 def _hang_up() -> VoiceResponse:
@@ -169,7 +171,7 @@ def _hang_up() -> VoiceResponse:
 
 
 def _answer_key(call: CallState, inbound: InboundMessage) -> VoiceResponse:
-    """The answer to a key, in the language that the family reads now."""
+    """Answer a key in the language that the family reads now."""
     try:
         reply = receive_call_message(call, inbound)
         return say_reply(replace(call, language=call.find_preferred_language() or call.language), reply)
@@ -179,34 +181,31 @@ def _answer_key(call: CallState, inbound: InboundMessage) -> VoiceResponse:
 
 
 def _leave_message(call: CallState, script: _OutgoingCallScript) -> VoiceResponse:
-    """Once, whole, and no key; nothing, where nothing can say it.  What is for one family is for no machine, which
-    anybody in the house may play: it keeps who rang, and where to call."""
-    texts = script.texts if script.is_for_everyone else _list_caller_texts(call)
+    """Leave a voicemail once, without keys, or hang up if nothing can say it.
+
+    Anyone in the house can play a voicemail. So a text for one family is not left, only who called and the number.
+    """
+    texts = script.texts
+    if not script.is_for_everyone:
+        utterances = call.list_utterances(call.render_text("ready_ask"))
+        texts = (call.runtime.library.district.name, *(utterance.text for utterance in utterances))
     speaker, document = call.build_speaker(texts), VoiceResponse()
-    for text in texts if speaker.can_say(texts) else ():
-        speaker.say_text(document, text)
+    if speaker.can_say(texts):
+        for text in texts:
+            speaker.say_text(document, text)
     document.hangup()
     return document
 
 
-def _list_caller_texts(call: CallState) -> tuple[str, ...]:
-    return (
-        call.runtime.library.district.name,
-        *(piece.text for piece in call.list_utterances(call.render_text("ready_ask"))),
-    )
-
-
 def _read_script(call: CallState, row: _OutgoingCallRow, script: _OutgoingCallScript) -> VoiceResponse:
-    """Twice, each time with the keys; put through where nothing can say it, or its words are gone with the call."""
-    texts, goodbye = (
-        (*script.texts, call.render_text("voice_keys" if script.has_choices else "voice_again")),
-        call.render_text("voice_goodbye"),
-    )
+    """Read the texts twice, each time with the keys. If there are none or nothing can say them, connect to the office."""
+    instruction = call.render_text("voice_keys" if script.has_choices else "voice_again")
+    texts, goodbye = (*script.texts, instruction), call.render_text("voice_goodbye")
     speaker = call.build_speaker((*texts, goodbye), script.foreign_languages)
     if not script.texts or not speaker.can_say(texts):
         return connect_to_office(call)
     document = VoiceResponse()
-    # Keys only: the "hello" of whoever picks up would be taken for an answer, and the reading would begin anew.
+    # Keys only: the "hello" at pickup would count as an answer, and the reading would start again.
     gather = document.gather(
         action=f"{call.callback_base_url}?m={row.id}",
         **build_gather_options(call, script.reply, is_speech_allowed=False),

@@ -1,4 +1,4 @@
-"""What Twilio reports goes to the row that it is about, also while Redis is away."""
+"""Record Twilio's status callbacks, even while Redis is unavailable."""
 
 from redis import RedisError
 
@@ -9,7 +9,11 @@ from bot.runtime import Runtime
 
 
 def record_status_report(runtime: Runtime, report: DeliveryReport) -> None:
-    """Write it down, or keep it where many are written down at a time.  Raises SQLAlchemyError."""
+    """Write the status to its row, or queue it for the next batch if Redis is unavailable.
+
+    Raises:
+        SQLAlchemyError: If the database is unavailable.
+    """
     try:
         delivery_status.record_report(runtime, report)
     except RedisError:

@@ -1,6 +1,6 @@
-"""What is said in a call, as TwiML: one piece after the other, each by a recording or by the voice of its language.
+"""Add the texts of a call to TwiML, each as a recording or in the voice of its language.
 
-Calls to families, calls to staff and the line that is rung all speak here, and nowhere else.
+All calls use this module: calls to families, calls to staff, and incoming calls.
 """
 
 import re
@@ -15,10 +15,12 @@ from bot.speech.utterances import Utterance, prepare_machine_text
 
 SLOW_RATE = "75%"
 ANSWER_TIMEOUT_SECONDS = 7
-"""So long a caller may think before the question is said again."""
+"""How long a call waits for an answer before it repeats the question."""
 MAX_SAY_BYTES, MAX_SAY_QUOTED_CHARACTERS = 3000, 4500
-"""What one `<Say>` takes: bytes for Polly's voices (Google's take 5,000), and letters of the text as it stands in an
-address: five hundred letters of Amharic (https://www.twilio.com/docs/api/errors/13521)."""
+"""The limits of one `<Say>`: bytes for Polly's voices (Google's allow 5,000), and characters of the URL-encoded text.
+
+The second limit is about 500 letters of Amharic. Source: https://www.twilio.com/docs/api/errors/13521.
+"""
 SENTENCE_BOUNDARY = re.compile(r"(?<=[.!?؟۔])(?=\s)|(?<=[。！？።])")
 WORD_BOUNDARY, LETTER_BOUNDARY = re.compile(r"(?<=\s)"), re.compile(r"(?<=.)", re.DOTALL)
 BOUNDARIES = (SENTENCE_BOUNDARY, WORD_BOUNDARY, LETTER_BOUNDARY)
@@ -26,8 +28,14 @@ BOUNDARIES = (SENTENCE_BOUNDARY, WORD_BOUNDARY, LETTER_BOUNDARY)
 
 @dataclass(frozen=True)
 class Speaker:
-    """Speaks one language.  `recorded`: the address of the recording of a text; `slowly`: somebody asked again;
-    `foreign`: in which language a text is that is not in this one: its own voice reads it."""
+    """The speaker of one language.
+
+    Attributes:
+        language: The language of the texts.
+        recording_urls: The URL of the recording of each recorded text.
+        is_slow: Whether the caller asked to hear the text again.
+        foreign_languages: The language of each text that isn't in `language`. The voice of that language says it.
+    """
 
     language: str
     recording_urls: Mapping[str, str] = field(default_factory=dict)
@@ -35,15 +43,18 @@ class Speaker:
     foreign_languages: Mapping[str, str] = field(default_factory=dict)
 
     def can_say(self, texts: Sequence[str]) -> bool:
-        """Whether there is a voice or a recording for all of these; another language's voice never stands in."""
+        """Return whether each text has a recording or a voice of its own language."""
         return all(text in self.recording_urls or self._get_language(text) in TWILIO_VOICES for text in texts)
 
     def _get_language(self, text: str) -> str:
         return self.foreign_languages.get(text, self.language)
 
     def say_text(self, document: VoiceResponse | Gather, text: str) -> None:
-        """Say one text; call only after `can_say`.  Slowly: a breath after each sentence, and slower words where the
-        voice is one of Polly's (nothing of Twilio's that we could read says what Google's make of that mark)."""
+        """Say one text. Call `can_say` first.
+
+        A slow speaker pauses after each sentence. Polly's voices also speak slower. Twilio's pages don't say whether
+        Google's voices support that option.
+        """
         if text in self.recording_urls:
             document.play(self.recording_urls[text])
             return
@@ -54,16 +65,20 @@ class Speaker:
                 document.say(voice=voice.name, language=voice.locale).prosody(part, rate=SLOW_RATE)
             else:
                 document.say(part, voice=voice.name, language=voice.locale)
-            document.pause(length=2 if self.is_slow and number == len(parts) else 1)
+            is_slow_end = self.is_slow and number == len(parts)
+            document.pause(length=2 if is_slow_end else 1)
 
 
 def split_sentences(text: str) -> list[str]:
-    """The sentences of a text, each short enough for one `<Say>`."""
+    """Split a text into sentences, each short enough for one `<Say>`."""
     return [part for sentence in SENTENCE_BOUNDARY.split(text) for part in split_into_parts(sentence.strip())]
 
 
 def split_into_parts(text: str, boundaries: Sequence[re.Pattern[str]] = BOUNDARIES) -> list[str]:
-    """A text in as few parts as one `<Say>` each can take, cut between sentences, else words, else letters."""
+    """Split a text into as few parts as possible, each short enough for one `<Say>`.
+
+    The text is split between sentences if possible, else between words, else between letters.
+    """
     if _is_within_say_limit(text):
         return [text] if re.search(r"\w", text) else []
     parts: list[str] = []
@@ -80,7 +95,7 @@ def _is_within_say_limit(text: str) -> bool:
 
 
 def add_key_prompts(utterances: Sequence[Utterance], build_key_prompt: Callable[[str], str]) -> tuple[str, ...]:
-    """The pieces in order; after each choice the words for its key."""
+    """Return the texts of the utterances in order, with a prompt for the key after each choice."""
     texts: list[str] = []
     for utterance in utterances:
         texts.append(utterance.text)

@@ -146,7 +146,7 @@ def faults(page: Page, language: str) -> list[str]:
     return [f"{page.url}: {line}" for line in lines]
 
 
-def test_the_main_pages_on_a_phone(browser: Browser, served: Served) -> None:
+def test_main_pages_are_accessible_on_a_phone(browser: Browser, served: Served) -> None:
     with opened(browser, served, "es", PHONE, "light") as page:
         log_in(page, *administrator(served, "es"))
         wrong = []
@@ -159,7 +159,9 @@ def test_the_main_pages_on_a_phone(browser: Browser, served: Served) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize(("screen", "scheme"), [(PHONE, "dark"), (DESKTOP, "light"), (DESKTOP, "dark")])
-def test_every_page(browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str) -> None:
+def test_every_page_is_accessible(
+    browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str
+) -> None:
     with opened(browser, served, language, screen, scheme) as page:
         log_in(page, *administrator(served, language))
         pages = [path for path in paths(served) if is_page(page, path)]
@@ -175,7 +177,7 @@ def test_every_page(browser: Browser, served: Served, language: str, screen: dic
 @pytest.mark.long
 @pytest.mark.parametrize("language", ["en", "es"])
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP])
-def test_the_door(browser: Browser, served: Served, language: str, screen: dict[str, int]) -> None:
+def test_login_is_accessible(browser: Browser, served: Served, language: str, screen: dict[str, int]) -> None:
     name, password = with_factor(served)
     with opened(browser, served, language, screen, "light") as page:
         page.goto("/console/login")

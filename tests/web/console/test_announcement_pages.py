@@ -32,7 +32,9 @@ def write(page: Page) -> None:
     page.get_by_role("button", name="Save and translate").click()
 
 
-def test_written_approved_released_and_watched(browser: Browser, served: Served, district: District) -> None:
+def test_announcement_is_written_approved_released_and_watched(
+    browser: Browser, served: Served, district: District
+) -> None:
     with opened(browser, served, "en", PHONE, "light") as page:
         log_in_as(served, page, "ana_ruiz", "staff")
         write(page)
@@ -48,9 +50,9 @@ def test_written_approved_released_and_watched(browser: Browser, served: Served,
         expect(page.locator("label", has=box)).to_contain_text("Spanish (not approved)")
         box.check()
         page.get_by_role("button", name="Send announcement").click()
-        expect(page.locator("h1")).to_have_text("Released, waits for its hour")
+        expect(page.locator("h1")).to_have_text("Scheduled")
         launch.start(served.services, 3)
-        expect(page.locator("h1")).to_have_text("Is being sent")
+        expect(page.locator("h1")).to_have_text("Sending")
         nothing_urgent(served.services)
         broadcast(served.services, 3, 0)
         expect(page.locator(".totals .held")).not_to_contain_text("0 Held")
@@ -59,7 +61,7 @@ def test_written_approved_released_and_watched(browser: Browser, served: Served,
     assert wrong == []
 
 
-def test_enter_approves_nothing_and_an_offer_is_taken_over_by_a_click(
+def test_enter_approves_nothing_and_offer_is_accepted_by_click(
     browser: Browser, served: Served, district: District
 ) -> None:
     with served.services.database.read() as db:

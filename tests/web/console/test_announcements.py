@@ -86,7 +86,7 @@ def draft(district: District, services: Runtime) -> int:
 # --- Writing ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Runtime, ana: FlaskClient) -> None:
+def test_draft_is_saved_and_translated_into_every_language(services: Runtime, ana: FlaskClient) -> None:
     answer = send(ana, f"{HOME}/new", **FORM)
     assert answer.headers["Location"].endswith(f"{HOME}/1"), answer.text
     one = kept(services)
@@ -105,26 +105,26 @@ def test_what_is_written_is_kept_and_asked_for_in_every_language(services: Runti
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"kind": ""}, "Choose what kind of announcement it is."),
-        ({"sender": "ana_ruiz"}, "An announcement cannot stand in the name of &#39;ana_ruiz&#39;"),
+        ({"kind": ""}, "Choose a type of announcement."),
+        ({"sender": "ana_ruiz"}, "&#39;ana_ruiz&#39; cannot be the sender"),
         ({"text": " "}, "Write a text of 3 to 1000 characters."),
         ({"text": "Call {parent}."}, "Nothing fills in {parent}."),
         ({"text": "See {link}.", "link": ""}, "no link is given"),
         ({"link": "http://x.org"}, "begins with https://"),
         ({"link": "javascript:alert(1)"}, "begins with https://"),
-        ({"roles": []}, "Choose everyone; or families, leaders or staff."),
-        ({"roles": [], "schools": []}, "Choose everyone; or families, leaders or staff."),
+        ({"roles": []}, "Choose everyone, or choose families, leaders, or staff."),
+        ({"roles": [], "schools": []}, "Choose everyone, or choose families, leaders, or staff."),
         ({"everyone": "yes"}, "choose one of the two"),
         ({"schools": ["hogwarts"]}, "There is no school"),
-        ({"channels": []}, "Choose at least one way to send it."),
+        ({"channels": []}, "Choose at least one channel."),
         ({"unapproved": ""}, "Choose what happens in languages"),
         ({"send_at": "soon"}, "Write a day and a time"),
         ({"until": "9999-12-31T23:59"}, "Write a day and a time"),
-        ({"send_at": "2026-11-23T09:00"}, "The time to send it is past"),
-        ({"until": "2026-11-25T09:00"}, "It holds true until a time before it is sent"),
+        ({"send_at": "2026-11-23T09:00"}, "The send time is in the past"),
+        ({"until": "2026-11-25T09:00"}, "The end of validity is before the send time"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_place_and_nothing_is_lost(
+def test_errors_appear_at_their_field_and_input_is_kept(
     services: Runtime, ana: FlaskClient, change: dict[str, Any], sentence: str
 ) -> None:
     answer = send(ana, f"{HOME}/new", **{**FORM, "link": "https://typed.example", **change})
@@ -138,29 +138,29 @@ def test_what_is_wrong_is_said_at_its_place_and_nothing_is_lost(
         assert announcements.list_newest(db, 9) == []
 
 
-def test_an_empty_form_chooses_nothing_for_anybody(ana: FlaskClient) -> None:
+def test_empty_form_preselects_nothing(ana: FlaskClient) -> None:
     page = ana.get(f"{HOME}/new").text
     assert set(re.findall(r'name="(\w+)" value="\w+" checked', page)) == {"channels"}
 
 
-def test_everyone_is_families_leaders_and_staff(services: Runtime, ana: FlaskClient) -> None:
+def test_everyone_means_families_leaders_and_staff(services: Runtime, ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **{**FORM, "everyone": "yes", "roles": [], "schools": []})
     assert kept(services).audience == Audience(("family", "leader", "staff"))
     assert 'name="everyone" value="yes" checked' in ana.get(f"{HOME}/1/edit").text
 
 
-def test_what_somebody_changed_meanwhile_is_not_written_over(services: Runtime, ana: FlaskClient, draft: int) -> None:
+def test_concurrent_edit_is_not_overwritten(services: Runtime, ana: FlaskClient, draft: int) -> None:
     path, opened = f"{HOME}/{draft}/edit", seen_on(ana.get(f"{HOME}/{draft}/edit").text)
     send(who(services, ana, "kim_novak"), path, **{**FORM, "text": "Come on Monday."})
     for again in (opened, ""):
         answer = send(ana, path, seen=again, **{**FORM, "text": "Come on Sunday."})
-        assert answer.status_code == 409 and "It was changed just now" in answer.text
+        assert answer.status_code == 409 and "This announcement just changed" in answer.text
         assert "Come on Sunday." in answer.text, "what was typed is there"
     assert seen_on(send(ana, path, seen=opened, **FORM).text) == opened, "and sending it again does not help"
     assert kept(services, draft).text == "Come on Monday."
 
 
-def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
+def test_edit_withdraws_approvals_and_sent_draft_is_unchanged(
     services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     approval.approve(services, draft, "rosa_lind")
@@ -171,11 +171,11 @@ def test_a_change_withdraws_approvals_and_what_has_left_is_not_changed(
     assert "Come on Friday" in page and "No approvals yet." in page
     gone = district.say()
     answer = send(ana, f"{HOME}/{gone}/edit", follow=True, **FORM)
-    assert "has been released" in answer.text and kept(services, gone).text.startswith("There is no school")
+    assert "already scheduled or sent" in answer.text and kept(services, gone).text.startswith("There is no school")
     assert ana.get(f"{HOME}/{gone}/edit").status_code == 302
 
 
-def test_the_form_counts_whom_it_means(ana: FlaskClient, district: District) -> None:
+def test_form_counts_its_recipients(ana: FlaskClient, district: District) -> None:
     district.family(A, "lincoln")
     district.family(B, "lincoln", consent=False)
     district.family(C, "harbor")
@@ -185,7 +185,7 @@ def test_the_form_counts_whom_it_means(ana: FlaskClient, district: District) -> 
     assert "Choose who gets it" in ana.get(f"{HOME}/count?schools=lincoln").text
 
 
-def test_texts_and_names_are_shown_as_text(services: Runtime, ana: FlaskClient) -> None:
+def test_texts_and_names_are_escaped(services: Runtime, ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **{**FORM, "text": "Hello <script>alert(1)</script> you."})
     with services.database.read() as db:
         parts = translations.list_for_announcement(db, 1)["es"].parts
@@ -199,19 +199,17 @@ def test_texts_and_names_are_shown_as_text(services: Runtime, ana: FlaskClient) 
 # --- A language ---------------------------------------------------------------------------------------------------
 
 
-def test_a_review_shows_the_way_back_and_what_may_differ(ana: FlaskClient, draft: int) -> None:
+def test_review_shows_back_translation_and_differences(ana: FlaskClient, draft: int) -> None:
     page = ana.get(f"{HOME}/{draft}/languages/es").text
     assert "There is no school on Friday." in page and SPANISH[0] in page
-    assert '<q lang="en">There is no school on Thursday.</q>' in page and page.count("A day or time may differ.") == 1
+    assert '<q lang="en">There is no school on Thursday.</q>' in page and page.count("A day or time might differ.") == 1
     assert ana.get(f"{HOME}/{draft}/languages/tlh").status_code == 404
 
 
-def test_who_speaks_the_language_approves_and_others_name_who_did(
-    services: Runtime, ana: FlaskClient, draft: int
-) -> None:
+def test_speaker_approves_and_others_name_the_reviewer(services: Runtime, ana: FlaskClient, draft: int) -> None:
     kim = who(services, ana, "kim_novak")
     nobody = send(kim, f"{HOME}/{draft}/languages/es", text=["Otra frase.", *SPANISH[1:]])
-    assert nobody.status_code == 422 and "Name the person who has reviewed it." in nobody.text
+    assert nobody.status_code == 422 and "Enter the reviewer's name." in nobody.text
     assert "Otra frase." in nobody.text, "what was typed is there"
     send(kim, f"{HOME}/{draft}/languages/es", text=SPANISH, reviewed_by="Marta Gil")
     assert "Approved by Marta Gil" in ana.get(f"{HOME}/{draft}").text
@@ -223,22 +221,20 @@ def test_who_speaks_the_language_approves_and_others_name_who_did(
     assert found.parts[0].machine == "no" and found.parts[1].machine == "yes"
 
 
-def test_what_must_stay_is_not_lost_in_a_translation(services: Runtime, ana: FlaskClient, draft: int) -> None:
+def test_placeholder_cannot_be_lost_in_translation(services: Runtime, ana: FlaskClient, draft: int) -> None:
     answer = send(ana, f"{HOME}/{draft}/languages/es", text=[*SPANISH[:2], "Llame."])
     assert answer.status_code == 422 and "office_phone" in answer.text and "Llame.</textarea>" in answer.text
     with services.database.read() as db:
         assert translations.list_for_announcement(db, draft)["es"].state == "draft"
 
 
-def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
-    services: Runtime, ana: FlaskClient, draft: int
-) -> None:
+def test_outdated_translation_is_not_approved_for_new_text(services: Runtime, ana: FlaskClient, draft: int) -> None:
     kim, path = who(services, ana, "kim_novak"), f"{HOME}/{draft}/languages/es"
     read = english_on(kim.get(path).text)
     newer = replace(kept(services, draft), text=TEXT.replace("no school", "school"))
     translation_drafts.request_drafts(services, composition.save_draft(services, newer, "ana_ruiz", draft))
     answer = send(kim, path, english=read, text=["El viernes no hay clases.", *SPANISH[1:]], reviewed_by="Marta Gil")
-    assert answer.status_code == 422 and "The text was changed meanwhile" in answer.text
+    assert answer.status_code == 422 and "The text changed in the meantime" in answer.text
     assert "There is school on Friday." in answer.text and "no hay clases.</textarea>" not in answer.text
     assert f"{SPANISH[1]}</textarea>" in answer.text, "what still fits was not typed in vain"
     with services.database.read() as db:
@@ -246,7 +242,7 @@ def test_a_translation_of_older_words_is_not_approved_for_newer_ones(
         assert approved_phrases.find(db, "en", "es", "There is school on Friday.") is None
 
 
-def test_a_sentence_approved_before_is_offered_and_taken_over(
+def test_approved_sentence_is_offered_and_reused(
     services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     send(ana, f"{HOME}/{draft}/languages/es", text=["No hay clases el viernes.", *SPANISH[1:]])
@@ -263,7 +259,7 @@ def test_a_sentence_approved_before_is_offered_and_taken_over(
         assert send(ana, path, text=["", ""], use=nonsense).status_code == 400
 
 
-def test_the_families_who_waited_get_it_when_their_language_is_approved(
+def test_waiting_families_get_it_when_language_is_approved(
     services: Runtime, ana: FlaskClient, district: District
 ) -> None:
     district.family(A, language="es")
@@ -272,7 +268,7 @@ def test_the_families_who_waited_get_it_when_their_language_is_approved(
     nothing_urgent(services)
     district.send(number)
     assert district.got(A) == []
-    assert "somebody else" in send(ana, f"{HOME}/{number}/languages/es", text=SPANISH).text
+    assert "other than the writer" in send(ana, f"{HOME}/{number}/languages/es", text=SPANISH).text
     other = who(services, ana, "rosa_lind", "approver")
     page = send(other, f"{HOME}/{number}/languages/es", follow=True, text=SPANISH).text
     assert "Families who waited for this language and get it now: 1." in page
@@ -281,9 +277,7 @@ def test_the_families_who_waited_get_it_when_their_language_is_approved(
     assert "No hay clases" in district.got(A)[0]
 
 
-def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
-    services: Runtime, ana: FlaskClient, draft: int
-) -> None:
+def test_translation_can_be_requested_again_and_page_updates(services: Runtime, ana: FlaskClient, draft: int) -> None:
     path = f"{HOME}/{draft}/languages/es"
     send(ana, f"{path}/again")
     assert ana.get(path, headers={"HX-Request": "true"}).status_code == 204
@@ -293,7 +287,7 @@ def test_the_machine_is_asked_again_and_the_page_says_when_it_is_there(
     assert "Missing: no machine translates it here." in ana.get(f"{HOME}/{draft}").text, "there is no translator"
 
 
-def test_a_recording_may_be_larger_than_all_other_forms(services: Runtime, ana: FlaskClient, draft: int) -> None:
+def test_recording_may_be_larger_than_other_forms(services: Runtime, ana: FlaskClient, draft: int) -> None:
     path = f"{HOME}/{draft}/languages/es/recording"
     assert ana.get(path).status_code == 404
     send(ana, path, recording=(io.BytesIO(MP3), "a.mp3"))
@@ -315,7 +309,7 @@ def test_a_recording_may_be_larger_than_all_other_forms(services: Runtime, ana: 
 # --- Approving and releasing --------------------------------------------------------------------------------------
 
 
-def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
+def test_writer_cannot_approve_and_staff_approve_only_as_themselves(
     services: Runtime, ana: FlaskClient, draft: int
 ) -> None:
     path = f"{HOME}/{draft}/approve"
@@ -329,7 +323,7 @@ def test_who_writes_does_not_approve_and_staff_approve_only_their_own_name(
         assert [one.by for one in approvals.list_for_announcement(db, draft)] == ["dana_cole"], "it stands in her name"
 
 
-def test_the_superintendents_own_wait_for_her(services: Runtime, ana: FlaskClient, district: District) -> None:
+def test_superintendent_message_needs_her_approval(services: Runtime, ana: FlaskClient, district: District) -> None:
     number = district.draft(sender="ruth_adams").id
     approver = who(services, ana, "rosa_lind", "approver")
     page = send(approver, f"{HOME}/{number}/approve", follow=True).text
@@ -340,7 +334,7 @@ def test_the_superintendents_own_wait_for_her(services: Runtime, ana: FlaskClien
     assert "Send announcement" in approver.get(f"{HOME}/{number}/preview").text
 
 
-def test_the_preview_says_who_gets_what_and_who_does_not(
+def test_preview_lists_recipients_and_exclusions(
     services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     district.family(A)
@@ -355,19 +349,19 @@ def test_the_preview_says_who_gets_what_and_who_does_not(
     assert "Languages without recipients: 14" in page
 
 
-def test_a_missing_language_is_named_with_what_will_happen(
+def test_missing_language_is_named_with_its_consequence(
     services: Runtime, ana: FlaskClient, district: District
 ) -> None:
     district.family(B, language="uk")
     number = district.draft(unapproved="machine").id
     page = ana.get(f"{HOME}/{number}/preview").text
     assert "(not translated yet): recipients: 1; not translated, so it is sent in English with a notice" in page
-    assert "Missing: nobody has asked for it yet." in ana.get(f"{HOME}/{number}").text
+    assert "Missing: not requested yet." in ana.get(f"{HOME}/{number}").text
     send(ana, f"{HOME}/{number}/languages")
     assert "nobody has asked" not in ana.get(f"{HOME}/{number}").text
 
 
-def test_it_is_released_only_knowing_what_happens(
+def test_release_requires_acknowledging_consequences(
     services: Runtime, ana: FlaskClient, draft: int, district: District
 ) -> None:
     district.family(B, language="es")
@@ -389,7 +383,7 @@ def test_it_is_released_only_knowing_what_happens(
     )
 
 
-def test_what_no_message_holds_is_not_released(services: Runtime, ana: FlaskClient, district: District) -> None:
+def test_text_too_long_for_a_message_is_not_released(services: Runtime, ana: FlaskClient, district: District) -> None:
     district.family(A)
     number = district.draft("👋" * 800).id
     approval.approve(services, number, "rosa_lind")
@@ -398,7 +392,7 @@ def test_what_no_message_holds_is_not_released(services: Runtime, ana: FlaskClie
     assert kept(services, number).state == "draft"
 
 
-def test_a_test_comes_to_ones_own_phone(services: Runtime, ana: FlaskClient, draft: int, twilio: TwilioStandIn) -> None:
+def test_test_message_goes_to_own_phone(services: Runtime, ana: FlaskClient, draft: int, twilio: TwilioStandIn) -> None:
     assert "on its way to your phone" in send(ana, f"{HOME}/{draft}/test", follow=True, language="es").text
     send_all(services)
     assert twilio.sent_to("+12175550141")[-1].body.startswith("[TEST]\nRiverbend Public Schools, Dana Cole:\nNo hay")
@@ -425,20 +419,18 @@ def sent(district: District) -> int:
     return number
 
 
-def test_everything_that_became_of_it_is_seen_with_what_helps(services: Runtime, ana: FlaskClient, sent: int) -> None:
+def test_progress_page_shows_outcomes_and_remedies(services: Runtime, ana: FlaskClient, sent: int) -> None:
     page = ana.get(f"{HOME}/{sent}/watch").text
     for count, group in ((1, "Arrived"), (2, "Failed"), (1, "Held"), (0, "In line")):
         assert f"<b>{count}</b> {group}" in page
-    assert "The phone is off or out of reach. Try again later, or call." in page and "(code 30003)" in page
+    assert "The phone is off or out of range. Try again later, or call." in page and "(code 30003)" in page
     assert "They have not agreed to this kind of message." in page and "4 of 4 processed" in page
     assert "Retry failed messages (1)" in page, "not the wrong number"
     assert "Tried once more: 1." in send(ana, f"{HOME}/{sent}/again", follow=True).text
     assert kept(services, sent).state == "sending"
 
 
-def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
-    services: Runtime, ana: FlaskClient, district: District
-) -> None:
+def test_anyone_can_pause_but_only_approvers_resume(services: Runtime, ana: FlaskClient, district: District) -> None:
     district.family(A)
     number = district.say()
     launch.start(services, number)
@@ -462,15 +454,13 @@ def test_anybody_pulls_the_brake_but_not_anybody_lets_it_go_on(
     assert "There is nothing to stop." in send(kim, f"{HOME}/{number}/stop", follow=True, sure="yes").text
 
 
-def test_the_open_page_comes_anew_when_other_orders_fit(services: Runtime, ana: FlaskClient, sent: int) -> None:
+def test_open_page_reloads_when_controls_change(services: Runtime, ana: FlaskClient, sent: int) -> None:
     same, other = (ana.get(f"{HOME}/{sent}/watch/part?state={one}") for one in ("done", "sending"))
     assert "HX-Refresh" not in same.headers and "<b>2</b> Failed" in same.text and "<html" not in same.text
     assert other.headers["HX-Refresh"] == "true"
 
 
-def test_replies_are_listed_for_who_may_see_them(
-    services: Runtime, ana: FlaskClient, sent: int, family: Family
-) -> None:
+def test_replies_are_listed_for_permitted_staff(services: Runtime, ana: FlaskClient, sent: int, family: Family) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
         cases.link_announcement(db, 1, sent)
@@ -481,7 +471,7 @@ def test_replies_are_listed_for_who_may_see_them(
     assert "In reply to" in page and f'href="{HOME}/{sent}"' in page
 
 
-def test_the_report_names_nobody_and_is_no_formula(services: Runtime, ana: FlaskClient, sent: int) -> None:
+def test_report_contains_no_names_and_no_formula(services: Runtime, ana: FlaskClient, sent: int) -> None:
     answer = ana.get(f"{HOME}/{sent}/report.csv")
     code = kept(services, sent).code
     assert answer.headers["Content-Disposition"] == f"attachment; filename=announcement-{code}.csv"
@@ -493,9 +483,7 @@ def test_the_report_names_nobody_and_is_no_formula(services: Runtime, ana: Flask
     assert ("ana_ruiz", "took the report of an announcement") in log_of(services, f"announcement {sent}")
 
 
-def test_a_viewer_reads_the_list_and_no_more_than_the_announcement(
-    services: Runtime, ana: FlaskClient, sent: int, draft: int
-) -> None:
+def test_viewer_sees_only_list_and_announcement(services: Runtime, ana: FlaskClient, sent: int, draft: int) -> None:
     viewer = member(services, ana.application, "viewer")
     assert "new" not in re.findall(rf'href="{HOME}/(\w+)"', viewer.get(HOME).text)
     for number in (sent, draft):
@@ -511,9 +499,7 @@ def test_a_viewer_reads_the_list_and_no_more_than_the_announcement(
 
 
 @pytest.mark.parametrize("spelled", ["(217) 555-0201", "+1 217 555 0201", "217.555.0201", "1-217-555-0201"])
-def test_consent_is_proved_without_the_number_in_any_log(
-    services: Runtime, ana: FlaskClient, district: District, spelled: str
-) -> None:
+def test_consent_proof_logs_no_number(services: Runtime, ana: FlaskClient, district: District, spelled: str) -> None:
     family = district.family(A)
     district.family(f"whatsapp:{A}")
     vault, at = services.database.vault, now()
@@ -528,14 +514,14 @@ def test_consent_is_proved_without_the_number_in_any_log(
     page = send(office, "/console/consent", number=spelled).text
     assert "Yes, since November 24, 2026" in page and "(roster)" in page and "Opted out since November 24, 2026" in page
     assert "Agreed, says the school&#39;s list" in page and "enrollment form" in page
-    assert "Wants no messages (STOP)" in page and "SM77" in page and "landline" in page and "Not opted out" in page
+    assert "Opted out (STOP)" in page and "SM77" in page and "landline" in page and "Not opted out" in page
     with services.database.read() as db:
         entries = [one for one in audit_log.list_newest(db, 100) if one.what == "looked up consent"]
     assert [one.subject for one in entries] == [f"family {family}"]
     assert "5550201" not in str(entries)
 
 
-def test_of_an_unknown_number_nothing_is_kept(services: Runtime, ana: FlaskClient, district: District) -> None:
+def test_unknown_number_has_no_stored_data(services: Runtime, ana: FlaskClient, district: District) -> None:
     office = member(services, ana.application, "records_officer")
     assert "No data is stored for this number." in send(office, "/console/consent", number=B).text
     assert "This is not a phone number." in send(office, "/console/consent", number="Maria").text
@@ -546,7 +532,7 @@ def test_of_an_unknown_number_nothing_is_kept(services: Runtime, ana: FlaskClien
 # --- Words --------------------------------------------------------------------------------------------------------
 
 
-def test_every_sentence_of_the_rooms_below_is_in_the_catalogs(
+def test_every_sentence_from_lower_layers_is_translated(
     services: Runtime, ana: FlaskClient, sent: int, new_family: Callable[[str], Family]
 ) -> None:
     assert set(HOLD_REASON_TEXTS) == set(progress.HOLD_EXPLANATIONS.values())

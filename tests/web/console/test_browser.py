@@ -65,7 +65,7 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("path", ["/console/login", "/console/cases/1", "/m/K7Q2MX", "/g/K7Q2MX"])
-def test_nothing_that_was_smuggled_in_runs(page: Page, served: Served, path: str) -> None:
+def test_injected_code_does_not_run(page: Page, served: Served, path: str) -> None:
     log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
     page.goto(path)
     said: list[str] = []
@@ -78,7 +78,7 @@ def test_nothing_that_was_smuggled_in_runs(page: Page, served: Served, path: str
     assert sum("Content Security Policy" in one for one in said) >= 4
 
 
-def test_no_page_stands_in_a_frame(page: Page, served: Served) -> None:
+def test_no_page_can_be_framed(page: Page, served: Served) -> None:
     other = Flask("other")
     other.add_url_rule("/", view_func=lambda: f'<iframe src="{served.url}/console/login"></iframe>')
     server = make_server("127.0.0.1", 0, other, threaded=True)
@@ -89,7 +89,7 @@ def test_no_page_stands_in_a_frame(page: Page, served: Served) -> None:
     server.shutdown()
 
 
-def test_after_logging_out_the_way_back_shows_nothing(page: Page, served: Served) -> None:
+def test_back_button_after_logout_shows_nothing(page: Page, served: Served) -> None:
     """A shared computer in the front office: `no-store` keeps the case out of the browser's history."""
     log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
     page.goto("/console/cases/1")

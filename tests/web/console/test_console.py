@@ -75,9 +75,7 @@ def crowd(services: Runtime, school: str | None, many: int, **change: object) ->
         db.execute(update(cases.cases).where(cases.cases.c.message_sid == "SMcrowd").values(school=school, **change))
 
 
-def test_a_grave_case_stands_above_any_number_of_newer_ones(
-    services: Runtime, client: FlaskClient, opened: Family
-) -> None:
+def test_urgent_case_is_listed_above_newer_ones(services: Runtime, client: FlaskClient, opened: Family) -> None:
     opened.text("La migra está en mi puerta ahorita")
     crowd(services, None, MAX_INBOX_ROWS)
     log_in_as(services, client, "rosa_lind", "approver")
@@ -87,18 +85,14 @@ def test_a_grave_case_stands_above_any_number_of_newer_ones(
     assert "/console/cases/1" in client.get("/console/?show=done").text
 
 
-def test_ones_own_cases_are_not_lost_among_those_of_others(
-    services: Runtime, client: FlaskClient, opened: Family
-) -> None:
+def test_own_cases_are_listed_among_many_others(services: Runtime, client: FlaskClient, opened: Family) -> None:
     assignment.take_case(services, 1, "dana_cole", "in the console")
     crowd(services, "riverside", MAX_INBOX_ROWS, severity="escalate_now")
     log_in_as(services, client, "dana_cole")
     assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
 
 
-def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
-    services: Runtime, client: FlaskClient, opened: Family
-) -> None:
+def test_viewer_sees_case_count_but_no_family_data(services: Runtime, client: FlaskClient, opened: Family) -> None:
     with services.database.write() as db:
         db.execute(update(cases.cases).values(school="lincoln", language="ht"))
     pages = []
@@ -111,11 +105,11 @@ def test_a_viewer_reads_how_long_the_list_is_and_nothing_of_a_family(
     assert "<strong>1</strong>" in pages[1] and "Unassigned" in pages[1]
 
 
-def test_the_first_login_is_told_once(services: Runtime) -> None:
+def test_first_account_is_created_once(services: Runtime) -> None:
     assert create_first_account(services) is not None and create_first_account(services) is None
 
 
-def test_a_case_is_taken_answered_and_done(
+def test_case_is_claimed_answered_and_resolved(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
@@ -142,7 +136,9 @@ def message_id(page: str) -> str:
     return found[1]
 
 
-def test_news_of_the_talk_come_only_when_there_are_some(services: Runtime, client: FlaskClient, opened: Family) -> None:
+def test_conversation_updates_are_sent_only_when_changed(
+    services: Runtime, client: FlaskClient, opened: Family
+) -> None:
     log_in_as(services, client, "ana_ruiz")
     seen = re.search(r"seen=([0-9a-f]{16})", client.get("/console/cases/1").text)
     assert seen and client.get(f"/console/cases/1/talk?seen={seen[1]}").status_code == 204
@@ -150,12 +146,12 @@ def test_news_of_the_talk_come_only_when_there_are_some(services: Runtime, clien
     assert "She works until three." in client.get(f"/console/cases/1/talk?seen={seen[1]}").text
 
 
-def test_the_reply_box_takes_no_text_that_cannot_arrive(services: Runtime, client: FlaskClient, opened: Family) -> None:
+def test_reply_box_is_closed_when_texts_cannot_arrive(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     services.redis.flushall()  # the window of 24 hours is over
     log_in_as(services, client, "ana_ruiz")
-    assert "WhatsApp is closed: your text goes by SMS." in client.get("/console/cases/1").text
+    assert "WhatsApp is closed, so your message is sent by SMS." in client.get("/console/cases/1").text
     opened.text("STOP")
     read = client.get("/console/cases/1").text
     assert "wants no texts (STOP). Please call." in read and 'name="text"' not in read
@@ -174,7 +170,7 @@ def refused_text(services: Runtime, client: FlaskClient, opened: Family, twilio:
     return number
 
 
-def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
+def test_undelivered_text_shows_reason_and_can_be_resent(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     number = refused_text(services, client, opened, twilio)
@@ -185,7 +181,7 @@ def test_why_a_text_did_not_arrive_is_said_and_it_goes_once_more(
     assert len(twilio.sent_to(opened.address)) == 1
 
 
-def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
+def test_stale_page_cannot_change_a_case_claimed_by_another(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     number = refused_text(services, client, opened, twilio)
@@ -200,13 +196,13 @@ def test_a_page_that_stood_open_does_nothing_to_a_case_that_somebody_took_over(
     assert twilio.sent_to(opened.address) == []
 
 
-def test_a_ready_answer_is_one_tap(services: Runtime, client: FlaskClient, opened: Family) -> None:
+def test_canned_answer_takes_one_tap(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     assert "Which phone number may we call?" in post(client, "/console/cases/1/draft", answer="which_number", once="d1")
 
 
-def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
+def test_interpreter_is_requested_once_and_coordinator_informed(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
@@ -220,7 +216,7 @@ def test_an_interpreter_is_asked_for_once_and_the_coordinator_is_told(
     assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
 
 
-def test_handing_over_and_giving_the_family_back(
+def test_case_can_be_handed_over_and_back_to_bot(
     services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
@@ -231,9 +227,7 @@ def test_handing_over_and_giving_the_family_back(
     assert "gives you case 1" in twilio.sent_to("+12175550142")[-1].body
 
 
-def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
-    services: Runtime, client: FlaskClient, opened: Family
-) -> None:
+def test_case_is_found_by_number_or_typed_phone(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
         assert "/console/cases/1" in post(client, "/console/search", **{"for": asked}), asked
@@ -241,7 +235,7 @@ def test_a_case_is_found_by_its_number_or_by_a_phone_that_is_typed(
         assert "No case found that you can open." in post(client, "/console/search", **{"for": asked}), asked
 
 
-def test_a_one_time_link_opens_the_case_once(
+def test_one_time_link_opens_the_case_once(
     services: Runtime, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
 ) -> None:
     link = new_family(ANA).text("TAKE 1").rsplit("/", 1)[1]
@@ -251,14 +245,14 @@ def test_a_one_time_link_opens_the_case_once(
     assert client.get(f"/console/open/{link}").status_code == 404
 
 
-def test_whoever_reads_a_case_stands_in_the_audit_log(services: Runtime, client: FlaskClient, opened: Family) -> None:
+def test_reading_a_case_is_audited(services: Runtime, client: FlaskClient, opened: Family) -> None:
     log_in_as(services, client, "ana_ruiz")
     client.get("/console/cases/1")
     with services.database.read() as db:
         assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit_log.list_newest(db, 10, "case 1")]
 
 
-def test_an_approved_translation_needs_somebody_who_speaks_the_language(
+def test_translation_approval_needs_a_speaker_of_the_language(
     services: Runtime, client: FlaskClient, opened: Family
 ) -> None:
     log_in_as(services, client, "ana_ruiz")
@@ -269,12 +263,12 @@ def test_an_approved_translation_needs_somebody_who_speaks_the_language(
     assert answer.status_code == 400, "nothing was translated"
 
 
-def test_only_general_sentences_are_approved() -> None:
+def test_only_general_sentences_can_be_approved() -> None:
     assert has_personal_data("Señora Gómez, José was absent", "en") and has_personal_data("call 217-555-0100", "en")
     assert not has_personal_data("The office opens in the morning.", "en")
 
 
-def test_a_wrong_topic_is_put_on_the_review_list_masked(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_wrong_topic_is_added_masked_to_the_review_list(services: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person, my number is A123456789")
     log_in(client, "ana", issue_password(services, "ana"))
     page = client.get("/console/cases/1").text
@@ -290,16 +284,14 @@ def test_a_wrong_topic_is_put_on_the_review_list_masked(services: Runtime, clien
     assert "Nothing to review" in client.get("/console/review").text
 
 
-def test_there_is_no_such_case(services: Runtime, client: FlaskClient) -> None:
+def test_missing_case_is_not_found(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     assert client.get("/console/cases/99").status_code == 404
     with services.database.read() as db:
         assert cases.find(db, 99) is None
 
 
-def test_the_review_list_holds_only_cases_of_ones_own_scope(
-    services: Runtime, client: FlaskClient, family: Family
-) -> None:
+def test_review_list_shows_only_cases_in_scope(services: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person about the bus")
     log_in_as(services, client, "ana_ruiz")
     post(client, "/console/cases/1/topic", topic="transport_bus")

@@ -31,12 +31,12 @@ POT = CATALOG_DIR / "console.pot"
         ("", "en", "Log in"),
     ],
 )
-def test_before_the_login_the_browser_chooses(client: FlaskClient, asked: str, language: str, title: str) -> None:
+def test_browser_language_applies_before_login(client: FlaskClient, asked: str, language: str, title: str) -> None:
     page = client.get("/console/login", headers={"Accept-Language": asked}).text
     assert f'<html lang="{language}">' in page and f"<h1>{title}</h1>" in page
 
 
-def test_after_it_the_person_does(services: Runtime, ana: FlaskClient) -> None:
+def test_account_language_applies_after_login(services: Runtime, ana: FlaskClient) -> None:
     form = {"csrf_token": token(ana.get("/console/account").text), "language": "es"}
     ana.post("/console/account/language", data=form)
     page = ana.get("/console/on-call", headers={"Accept-Language": "en"}).text
@@ -46,13 +46,13 @@ def test_after_it_the_person_does(services: Runtime, ana: FlaskClient) -> None:
     assert "On-call schedule" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
 
 
-def test_a_language_that_there_is_not_is_english(services: Runtime, ana: FlaskClient) -> None:
+def test_unknown_language_falls_back_to_english(services: Runtime, ana: FlaskClient) -> None:
     with services.database.write() as db:
         staff_accounts.set_language(db, 1, "tlh")
     assert '<html lang="en">' in ana.get("/console/on-call").text
 
 
-def test_a_refusal_is_in_ones_language_too(services: Runtime, ana: FlaskClient) -> None:
+def test_error_page_uses_account_language(services: Runtime, ana: FlaskClient) -> None:
     with services.database.write() as db:
         staff_accounts.set_language(db, 1, "es")
     assert "No hay ningún caso 99." in ana.get("/console/cases/99").text
@@ -67,13 +67,13 @@ def extracted(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
     return {str(message.id) for message in parse_po("en", out.read_bytes()) if message.id}
 
 
-def test_texts_of_python_constants_and_templates_are_found(tmp_path: Path) -> None:
+def test_texts_in_code_constants_and_templates_are_extracted(tmp_path: Path) -> None:
     found = extracted(tmp_path)
-    assert {"Log in", "There is no case {number}.", "took", "Who needs a person"} <= found
+    assert {"Log in", "There is no case {number}.", "took", "Inbox"} <= found
 
 
 @pytest.mark.long
-def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> None:
+def test_check_reports_missing_catalog_entries(tmp_path: Path, library: Library) -> None:
     root = settings.ROOT
     assert not [line for line in lint.find_content_problems(root, library, date(2026, 11, 24))[0] if "console" in line]
     for name in ("messages", "bot/web/console/words", "flows"):
@@ -97,7 +97,7 @@ def test_check_names_what_a_catalog_lacks(tmp_path: Path, library: Library) -> N
     assert any(line.startswith("bot/web/console/words/es.po:") and "not a PO file" in line for line in errors)
 
 
-def test_merging_keeps_translations_and_who_reviewed_them(tmp_path: Path) -> None:
+def test_merge_keeps_translations_and_reviewers(tmp_path: Path) -> None:
     po = tmp_path / "es.po"
     po.write_text((CATALOG_DIR / "es.po").read_text().replace("nobody yet", "Rosa Lind"))
     before = po.read_text()
@@ -107,6 +107,6 @@ def test_merging_keeps_translations_and_who_reviewed_them(tmp_path: Path) -> Non
     assert "Brand new" in po.read_text() and "X-Reviewed-By: Rosa Lind" in po.read_text()
 
 
-def test_constants_are_found_and_nothing_else() -> None:
+def test_only_constants_are_extracted() -> None:
     module = b'"""Not this."""\nWORDS = {"a": "One", 2: "Two", "n": 3}\nMORE = "Three"\nKEY = 7\ndef no() -> str:\n    return "x"\n'
     assert [found[2] for found in babel_constants.extract(BytesIO(module), (), (), {})] == ["One", "Two", "Three"]

@@ -31,7 +31,7 @@ __all__ = ["cheap_passwords"]  # this fixture holds here too
 PHONE = "217-555-0160"
 
 
-def test_a_call_keeps_a_partner_named_without_any_file(
+def test_call_keeps_a_partner_listed_without_editing_a_file(
     services: Runtime, client: FlaskClient, new_family: Callable[[str], Family]
 ) -> None:
     with time_machine.travel(NOW + timedelta(days=118), tick=True):
@@ -51,7 +51,7 @@ def test_a_call_keeps_a_partner_named_without_any_file(
         assert len(partner_checks.list_newest(db)) == 1
 
 
-def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Runtime, client: FlaskClient) -> None:
+def test_wrong_number_is_removed_and_owner_notified(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     assert "Families are not told of it any more" in post(
         ana, "/console/directory/prairie_legal/called", result="wrong", phone=PHONE
@@ -60,7 +60,7 @@ def test_a_wrong_number_is_said_and_flagged_to_its_owner(services: Runtime, clie
     assert "mend phone and checked_on" in ana.get("/console/content").text
 
 
-def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Runtime, client: FlaskClient) -> None:
+def test_number_changed_meanwhile_is_not_confirmed(services: Runtime, client: FlaskClient) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     client.application.config["WTF_CSRF_ENABLED"] = False
     form = {"result": "right", "phone": "217-555-0199"}
@@ -68,7 +68,7 @@ def test_a_number_that_changed_meanwhile_is_not_vouched_for(services: Runtime, c
     assert ana.post("/console/directory/nobody/called", data=form).status_code == 409
 
 
-def test_viewers_see_no_small_figure(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_viewers_see_no_small_counts(services: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     with services.database.write() as db:
         for number in range(24):
@@ -83,7 +83,9 @@ def test_viewers_see_no_small_figure(services: Runtime, client: FlaskClient, fam
     assert "Confirm number" not in viewer and "Confirm number" in staff
 
 
-def test_a_suggestion_is_reviewed_once_and_never_live(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_suggestion_is_reviewed_once_and_never_published(
+    services: Runtime, client: FlaskClient, family: Family
+) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
         partner_suggestions.add(db, NewPartnerSuggestion("SM1:0", "family", "es", "<b>Casa</b> Amiga"), now())
@@ -101,7 +103,7 @@ def test_a_suggestion_is_reviewed_once_and_never_live(services: Runtime, client:
     )
 
 
-def test_staff_read_suggestions_but_viewers_do_not(services: Runtime, client: FlaskClient) -> None:
+def test_staff_can_read_suggestions_but_viewers_cannot(services: Runtime, client: FlaskClient) -> None:
     assert member(services, client.application, "viewer").get("/console/suggestions").status_code == 403
 
 
@@ -119,7 +121,7 @@ TYPED_MORE: dict[str, Any] = {
 }
 
 
-def test_a_suggestion_becomes_lines_that_the_district_file_reads(
+def test_suggestion_becomes_lines_for_the_district_file(
     services: Runtime, client: FlaskClient, family: Family, tmp_path: Path
 ) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
@@ -140,7 +142,7 @@ def test_a_suggestion_becomes_lines_that_the_district_file_reads(
     assert found[0].checked_on.isoformat() == "2026-11-24" and found[0].languages == ("en", "ar")
 
 
-def test_what_the_file_would_refuse_is_named(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_suggestion_invalid_for_the_file_is_reported(services: Runtime, client: FlaskClient, family: Family) -> None:
     ana = member(services, client.application, "staff", "ana_ruiz")
     with services.database.write() as db:
         partner_suggestions.add(db, NewPartnerSuggestion("SM1:0", "family", "es", "Casa Amiga"), now())
@@ -153,7 +155,7 @@ def test_what_the_file_would_refuse_is_named(services: Runtime, client: FlaskCli
 
 
 @given(name=strategies.text(min_size=1, max_size=60).filter(lambda one: one.isprintable() and one.strip()))
-def test_any_name_stands_in_the_file_as_it_was_typed(name: str) -> None:
+def test_any_name_is_written_as_typed(name: str) -> None:
     made = parse_partner({**TYPED, "name": name, "languages": ("en",), "checked_on": date(2026, 11, 24)})
     assert isinstance(made, Partner)
     read = yaml.safe_load("partners:\n" + render_lines(made, {"partner"}))["partners"]

@@ -15,9 +15,7 @@ from tests.conftest import Family
 from tests.web.console.test_console import log_in
 
 
-def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
-    services: Runtime, family: Family
-) -> None:
+def test_flow_stats_count_asked_continued_and_misunderstood(services: Runtime, family: Family) -> None:
     family.text("I need to report that my child will be absent")
     family.text("Rosa, Lincoln")
     family.text("tomorrow")
@@ -29,21 +27,19 @@ def test_questions_count_who_was_asked_who_went_on_and_who_was_not_understood(
     assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.build_key(now())))
 
 
-def test_a_repeated_webhook_counts_once(services: Runtime, family: Family) -> None:
+def test_repeated_webhook_counts_once(services: Runtime, family: Family) -> None:
     for _ in range(3):
         family.text("I need to report that my child will be absent", MessageSid="SM" + "a" * 32)
     assert flow_stats.load(services.redis, now())["report_absence", "open"].asked == 1
 
 
-def test_the_month_before_counts_too(services: Runtime) -> None:
+def test_previous_month_is_included(services: Runtime) -> None:
     services.redis.hincrby(flow_stats.build_key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
     services.redis.hincrby(flow_stats.build_key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
     assert flow_stats.load(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
 
 
-def test_the_pages_show_every_flow_and_where_it_stops_people(
-    services: Runtime, client: FlaskClient, family: Family
-) -> None:
+def test_pages_show_every_flow_and_where_people_stop(services: Runtime, client: FlaskClient, family: Family) -> None:
     assert client.get("/console/flows").status_code == 302
     for _ in range(4):
         family.text("I need to report that my child will be absent")
@@ -58,7 +54,7 @@ def test_the_pages_show_every_flow_and_where_it_stops_people(
     assert client.get("/console/flows/no_such").status_code == 404
 
 
-def test_every_flow_is_drawn_with_all_its_steps_side_by_side(library: Library) -> None:
+def test_every_flow_is_drawn_without_overlap(library: Library) -> None:
     for flow in library.flows.flows.values():
         boxes = draw_flow(flow).boxes
         assert {box.name for box in boxes if box.kind != "flow"} == set(flow.steps), flow.flow

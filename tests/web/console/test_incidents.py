@@ -22,7 +22,7 @@ def look(page: Page, name: str) -> list[str]:
 
 
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP], ids=["phone", "desk"])
-def test_a_drill_from_the_tap_to_the_quiz(browser: Browser, served: Served, screen: dict[str, int]) -> None:
+def test_drill_goes_from_tap_to_quiz(browser: Browser, served: Served, screen: dict[str, int]) -> None:
     kind, wrong = f"{screen['width']}", []
     with opened(browser, served, "en", screen, "light") as page:
         log_in(page, "iris", issue_password(served.services, "iris", "staff", "iris_vega"))

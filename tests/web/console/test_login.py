@@ -76,7 +76,7 @@ def set_up(client: FlaskClient, password: str) -> tuple[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", ["ana", "nobody"])
-def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
+def test_five_wrong_passwords_lock_existing_and_unknown_names(
     services: Runtime, client: FlaskClient, name: str
 ) -> None:
     password = issue_password(services, "ana")
@@ -91,7 +91,7 @@ def test_five_wrong_tries_lock_a_name_whether_it_exists_or_not(
     assert told(services).count("login locked") == (name == "ana")
 
 
-def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: Runtime, client: FlaskClient) -> None:
+def test_lock_ends_after_fifteen_minutes_and_count_restarts(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     with time_machine.travel(START) as clock:
         for _ in range(5):
@@ -106,7 +106,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour_and_tries_count_anew(services: R
         assert log_in(fresh(client), "ana", password) == 302, "the right password forgave the tries before it"
 
 
-def test_a_hundred_tries_at_once_are_five(services: Runtime) -> None:
+def test_a_hundred_concurrent_attempts_count_as_five(services: Runtime) -> None:
     issue_password(services, "ana")
 
     def once(_: int) -> int | None:
@@ -118,7 +118,7 @@ def test_a_hundred_tries_at_once_are_five(services: Runtime) -> None:
     assert sorted(left for left in counted if left is not None) == [0, 1, 2, 3, 4]
 
 
-def test_an_unknown_name_costs_the_same_work(
+def test_unknown_name_takes_the_same_work(
     services: Runtime, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issue_password(services, "ana")
@@ -134,7 +134,7 @@ def test_an_unknown_name_costs_the_same_work(
     assert pages[0] == pages[1]
 
 
-def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: Runtime) -> None:
+def test_attempts_per_address_are_limited_with_and_without_redis(services: Runtime) -> None:
     dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     for here in (services, replace(services, redis=dead)):
         app = create_app(runtime=here)
@@ -148,7 +148,7 @@ def test_many_tries_of_one_address_are_refused_with_redis_and_without(services: 
         assert client.get("/console/login").status_code == 200
 
 
-def test_without_redis_people_still_log_in(services: Runtime) -> None:
+def test_login_works_without_redis(services: Runtime) -> None:
     dead = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.1)
     client = create_app(runtime=replace(services, redis=dead)).test_client()
     assert log_in(client, "ana", issue_password(services, "ana")) == 302 and inside(client)
@@ -189,7 +189,7 @@ def test_codes_and_recovery_codes_work_once(
     assert not [one for one in secrets if one in kept or one.replace("-", "") in kept or one in caplog.text]
 
 
-def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Runtime, client: FlaskClient) -> None:
+def test_wrong_codes_lock_even_with_the_right_password(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     set_up(client, password)
@@ -202,7 +202,7 @@ def test_wrong_codes_lock_and_the_password_does_not_forgive_them(services: Runti
     assert log_in(fresh(client), "ana", password) == 401
 
 
-def test_the_code_is_waited_for_five_minutes(services: Runtime, client: FlaskClient) -> None:
+def test_code_must_be_entered_within_five_minutes(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     assert client.get("/console/login/code").status_code == 302, "no password yet"
     with time_machine.travel(START, tick=False) as clock:
@@ -217,7 +217,7 @@ def test_the_code_is_waited_for_five_minutes(services: Runtime, client: FlaskCli
         assert not inside(someone)
 
 
-def test_a_password_that_was_changed_in_between_opens_nothing(services: Runtime, client: FlaskClient) -> None:
+def test_changed_password_ends_a_pending_login(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     secret, _ = set_up(client, password)
@@ -231,7 +231,7 @@ def test_a_password_that_was_changed_in_between_opens_nothing(services: Runtime,
     assert not inside(thief)
 
 
-def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Runtime, client: FlaskClient) -> None:
+def test_second_factor_setup_needs_password_and_valid_code(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     page = client.get("/console/account/factor").text
@@ -245,7 +245,7 @@ def test_a_second_factor_wants_the_password_and_a_code_that_fits(services: Runti
 
 
 @pytest.mark.parametrize(("role", "sent"), [("administrator", True), ("approver", True), ("staff", False)])
-def test_production_wants_a_second_factor_of_who_sees_everything(services: Runtime, role: str, sent: bool) -> None:
+def test_production_requires_second_factor_for_full_access(services: Runtime, role: str, sent: bool) -> None:
     strict = services.settings.model_copy(update={"environment": "production"})
     app = create_app(runtime=replace(services, settings=strict))
     app.config["WTF_CSRF_ENABLED"] = False
@@ -279,9 +279,7 @@ def test_forms_work_over_https(services: Runtime) -> None:
 # --- Sessions -----------------------------------------------------------------------------------------------------
 
 
-def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
-    services: Runtime, client: FlaskClient
-) -> None:
+def test_session_ends_after_half_an_hour_idle_or_twelve_hours(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", password)
@@ -295,9 +293,7 @@ def test_half_an_hour_without_a_sign_of_life_ends_a_session_and_twelve_hours_do(
         assert not inside(client), "twelve hours are over, though somebody was there all the time"
 
 
-def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
-    services: Runtime, client: FlaskClient
-) -> None:
+def test_form_opened_hours_ago_is_accepted_in_a_live_session(services: Runtime, client: FlaskClient) -> None:
     with time_machine.travel(START, tick=False) as clock:
         log_in(client, "ana", issue_password(services, "ana"))
         form = {"csrf_token": token(client.get("/console/account").text), "language": "es"}
@@ -307,7 +303,7 @@ def test_a_form_that_stood_open_for_hours_is_taken_while_its_session_goes_on(
         assert client.post("/console/account/language", data=form).status_code == 302
 
 
-def test_a_page_that_asks_for_news_by_itself_is_no_sign_of_life(services: Runtime, client: FlaskClient) -> None:
+def test_automatic_refresh_does_not_extend_a_session(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     asks = {"HX-Request": "true", "HX-Current-URL": "https://puente.test/console/flows?a=b"}
     with time_machine.travel(START, tick=False) as clock:
@@ -330,7 +326,7 @@ def test_all_sessions_of_a_login_end_at_once(services: Runtime, client: FlaskCli
     assert "sessions ended" in told(services)
 
 
-def test_logging_out_ends_copies_of_the_cookie_too(services: Runtime, client: FlaskClient) -> None:
+def test_logout_ends_copied_cookies_too(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     log_in(client, "ana", password)
     cookie, thief = client.get_cookie("puente"), fresh(client)
@@ -342,7 +338,7 @@ def test_logging_out_ends_copies_of_the_cookie_too(services: Runtime, client: Fl
     assert not inside(thief)
 
 
-def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Runtime, client: FlaskClient) -> None:
+def test_new_own_password_ends_other_sessions(services: Runtime, client: FlaskClient) -> None:
     password, phone = issue_password(services, "ana"), fresh(client)
     log_in(client, "ana", password)
     log_in(phone, "ana", password)
@@ -356,7 +352,7 @@ def test_a_new_password_of_ones_own_ends_the_other_sessions(services: Runtime, c
     assert log_in(fresh(client), "ana", password) == 401 and log_in(phone, "ana", new) == 302
 
 
-def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Runtime, client: FlaskClient) -> None:
+def test_login_returns_to_the_requested_page(services: Runtime, client: FlaskClient) -> None:
     password = issue_password(services, "ana")
     where = client.get("/console/content").headers["Location"]
     form = {"name": "ana", "password": password, "csrf_token": token(client.get(where).text)}
@@ -368,7 +364,7 @@ def test_after_the_login_people_come_to_the_page_that_they_wanted(services: Runt
     ["https://evil.example/", "//evil.example/", "/console//evil.example", "/console/\\evil.example", "javascript:alert(1)",
      "/console/\n//evil.example", "", "/simulator/"],
 )  # fmt: skip
-def test_and_to_no_other_site(elsewhere: str) -> None:
+def test_login_redirects_to_no_other_site(elsewhere: str) -> None:
     assert not _is_console_path(elsewhere) and _is_console_path("/console/cases/1?a=b")
 
 
@@ -383,7 +379,7 @@ def administrator(services: Runtime, client: FlaskClient) -> Post:
     return lambda path, **form: post(client, path, "/console/people", **form)
 
 
-def test_an_administrator_makes_a_login(services: Runtime, client: FlaskClient, administrator: Post) -> None:
+def test_administrator_creates_a_login(services: Runtime, client: FlaskClient, administrator: Post) -> None:
     form = {"name": " grace@riverbend.example.org", "role": "staff", "staff": "grace_wu"}
     status, page = administrator("/console/people", **form)
     password = re.findall(r"<code>(\S+)</code>", page)[0]
@@ -399,9 +395,7 @@ def test_an_administrator_makes_a_login(services: Runtime, client: FlaskClient, 
     assert password not in str(entries)
 
 
-def test_an_administrator_changes_and_ends_what_others_may(
-    services: Runtime, client: FlaskClient, administrator: Post
-) -> None:
+def test_administrator_changes_and_ends_access(services: Runtime, client: FlaskClient, administrator: Post) -> None:
     password, grace = issue_password(services, "grace"), fresh(client)
     log_in(grace, "grace", password)
     assert administrator("/console/people/role", id="2", role="viewer", staff="")[0] == 200
@@ -430,7 +424,7 @@ def test_an_administrator_changes_and_ends_what_others_may(
     assert {"second factor taken away", "password changed", "login closed"} <= set(told(services))
 
 
-def test_nobody_locks_the_last_administrator_out(services: Runtime, client: FlaskClient, administrator: Post) -> None:
+def test_last_administrator_cannot_be_locked_out(services: Runtime, client: FlaskClient, administrator: Post) -> None:
     assert administrator("/console/people/do", id="1", action="close")[0] == 409
     assert administrator("/console/people/role", id="1", role="viewer", staff="")[0] == 409
     assert administrator("/console/people/do", id="99", action="close")[0] == 404
@@ -438,7 +432,7 @@ def test_nobody_locks_the_last_administrator_out(services: Runtime, client: Flas
     assert inside(client)
 
 
-def test_a_language_is_kept(services: Runtime, client: FlaskClient) -> None:
+def test_language_choice_is_saved(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     for language, kept in (("es", "es"), ("xx", "es")):
         post(client, "/console/account/language", language=language)
@@ -447,7 +441,7 @@ def test_a_language_is_kept(services: Runtime, client: FlaskClient) -> None:
         assert found and found.language == kept
 
 
-def test_the_command_line_makes_a_login_with_a_role(
+def test_command_line_creates_a_login_with_a_role(
     services: Runtime, client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bot.runtime.open_runtime", lambda _: services)
@@ -466,7 +460,7 @@ def test_the_command_line_makes_a_login_with_a_role(
     assert told(services)[0] == "login made"
 
 
-def test_the_pages_hold_no_script_and_no_style(services: Runtime, client: FlaskClient) -> None:
+def test_pages_contain_no_inline_script_or_style(services: Runtime, client: FlaskClient) -> None:
     log_in(client, "ana", issue_password(services, "ana"))
     for path in ("/console/login", "/console/account", "/console/account/factor", "/console/people"):
         page = client.get(path)

@@ -100,7 +100,7 @@ def staff(services: Runtime, *names: str) -> None:
 
 
 @pytest.mark.long
-def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(services: Runtime, browser: Open) -> None:
+def test_verified_email_or_subject_opens_the_matching_login(services: Runtime, browser: Open) -> None:
     staff(services, "ana.ruiz@riverbend.example.org", "lee@riverbend.example.org", "u-3")
     for sub, opens in (("u-1", True), ("u-2", False), ("u-3", True), ("u-4", False)):
         client = browser()
@@ -116,7 +116,7 @@ def test_the_verified_e_mail_or_the_subject_opens_the_login_of_that_name(service
     ]
 
 
-def test_the_login_page_leads_there_and_back_to_the_wanted_page(services: Runtime, browser: Open) -> None:
+def test_login_page_goes_to_provider_and_back_to_requested_page(services: Runtime, browser: Open) -> None:
     staff(services, "u-3")
     client = browser()
     page = client.get("/console/login?next=/console/content").text
@@ -124,7 +124,7 @@ def test_the_login_page_leads_there_and_back_to_the_wanted_page(services: Runtim
     assert client.get(consent(client, "u-3", start)).headers["Location"] == "/console/content"
 
 
-def test_what_nobody_asked_for_or_the_provider_refused_opens_nothing(
+def test_unrequested_or_refused_callback_logs_no_one_in(
     services: Runtime, browser: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     staff(services, "u-3")
@@ -146,9 +146,7 @@ def test_what_nobody_asked_for_or_the_provider_refused_opens_nothing(
     assert code not in caplog.text and "s3cret" not in caplog.text and "MismatchingStateError" in caplog.text
 
 
-def test_a_token_of_another_provider_or_for_another_program_opens_nothing(
-    services: Runtime, browser: Open, provider: str
-) -> None:
+def test_token_of_another_provider_or_client_logs_no_one_in(services: Runtime, browser: Open, provider: str) -> None:
     staff(services, "u-3")
     for changed in ({"oidc_issuer": f"{provider}/"}, {"oidc_client_id": "another"}):
         client = browser()
@@ -160,7 +158,7 @@ def test_a_token_of_another_provider_or_for_another_program_opens_nothing(
         assert client.get("/console/").status_code == 302
 
 
-def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(services: Runtime, browser: Open) -> None:
+def test_closed_logins_stay_closed_and_provider_is_second_factor(services: Runtime, browser: Open) -> None:
     issue_password(services, "u-3", "administrator")
     client = browser(environment="production")
     answer = client.get(consent(client, "u-3"), base_url="https://puente.test")
@@ -178,21 +176,21 @@ def test_closed_logins_stay_closed_and_the_provider_counts_as_second_factor(serv
     assert client.get(consent(client, "u-3")).status_code == 403
 
 
-def test_passwords_work_while_the_provider_is_away(services: Runtime, browser: Open) -> None:
+def test_passwords_work_while_provider_is_down(services: Runtime, browser: Open) -> None:
     client = browser(oidc_issuer="http://127.0.0.1:1")
     answer = client.get("/console/login/district")
     assert answer.status_code == 502 and "use your password" in answer.text
     assert log_in(client, "ana", issue_password(services, "ana")) == 302
 
 
-def test_where_no_provider_is_set_there_is_no_such_door(client: FlaskClient) -> None:
+def test_unconfigured_provider_has_no_login_route(client: FlaskClient) -> None:
     assert "district" not in client.get("/console/login").text
     for path in ("/console/login/district", "/console/login/district/back?code=x&state=y"):
         assert client.get(path).headers["Location"] == "/console/login"
 
 
 @pytest.mark.parametrize("left_out", ["oidc_issuer", "oidc_client_id", "oidc_client_secret"])
-def test_half_a_provider_is_told(left_out: str) -> None:
+def test_incomplete_provider_settings_are_reported(left_out: str) -> None:
     whole = {"oidc_issuer": "https://id.example.org", "oidc_client_id": "a", "oidc_client_secret": "b"}
     assert load_settings(**whole).is_oidc_enabled
     with pytest.raises(SettingsError, match="belong together"):

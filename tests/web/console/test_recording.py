@@ -45,7 +45,7 @@ def record(page: Page) -> None:
     page.get_by_text("Waiting for review").wait_for()
 
 
-def test_recorded_in_the_browser(heard: Browser, served: Served) -> None:
+def test_recording_is_made_in_the_browser(heard: Browser, served: Served) -> None:
     with opened(heard, served, "en", PHONE, "light") as page:
         log_in(page, *administrator(served, "en"))
         page.goto("/console/recordings/so")

@@ -52,7 +52,7 @@ def cells(page: str, row: str) -> list[str]:
     return ["–" if "hidden" in one else one.split("</td>")[0] for one in found.split("<td>")[1:]]
 
 
-def test_figures_hide_small_cells_and_medians_of_few(services: Runtime, ana: FlaskClient, family: Family) -> None:
+def test_small_cells_and_medians_of_few_are_hidden(services: Runtime, ana: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     open_cases(services, 1, 30, "escalate_day", "lincoln")
     open_cases(services, 1, 20, "escalate_day", "harbor")
@@ -68,7 +68,7 @@ def test_figures_hide_small_cells_and_medians_of_few(services: Runtime, ana: Fla
     assert cells(waits(ana.get("/console/figures?days=7").text), "Today") == ["–", "–"]
 
 
-def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Runtime, ana: FlaskClient, family: Family) -> None:
+def test_median_needs_ten_values(services: Runtime, ana: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person")
     made = open_cases(services, 1, 10, "follow_up", None)
     with services.database.write() as db:
@@ -78,7 +78,7 @@ def test_nine_are_too_few_for_a_median_and_ten_are_not(services: Runtime, ana: F
     assert cells(page, "Soon") == ["55 min", "–"]
 
 
-def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskClient) -> None:
+def test_on_call_page_names_the_first_person_for_every_day(library: Library, ana: FlaskClient) -> None:
     district, today = library.district, date(2026, 11, 24)
     for chain in on_call_page.build_schedules(district, today):
         days = [chain.turns[0].first, *(turn.last + timedelta(days=1) for turn in chain.turns)]
@@ -93,13 +93,13 @@ def test_on_call_names_who_is_first_on_every_day(library: Library, ana: FlaskCli
     assert "Ana Ruiz (you)" in page and "Thursday, November 26" in page and "For Harbor Middle School" in page
 
 
-def test_my_alerts_are_mine_and_in_plain_words(services: Runtime, busy: None, ana: FlaskClient) -> None:
+def test_my_alerts_page_lists_only_own_alerts_in_plain_words(services: Runtime, busy: None, ana: FlaskClient) -> None:
     with services.database.read() as db:
         sent_to = {one.staff for one in deliveries.list_for_case(db, 1)}
     assert "ana_ruiz" in sent_to and "grace_wu" not in sent_to
     page = ana.get("/console/alerts").text
-    assert "Somebody needs a person" in page and "/console/cases/1" in page
-    for state, words in (("waiting", "Waits for its time"), ("failed", "Did not arrive"), ("read", "Read")):
+    assert "New case" in page and "/console/cases/1" in page
+    for state, words in (("waiting", "Scheduled"), ("failed", "Not delivered"), ("read", "Read")):
         with services.database.write() as db:
             db.execute(text("UPDATE deliveries SET state = :state"), {"state": state})
         assert f"<span>{words}</span>" in ana.get("/console/alerts").text
@@ -113,7 +113,7 @@ def test_my_alerts_are_mine_and_in_plain_words(services: Runtime, busy: None, an
     assert "No alerts in the last 30 days" in ana.get("/console/alerts").text
 
 
-def test_the_log_is_shown_and_says_when_it_was_changed(services: Runtime, busy: None, client: FlaskClient) -> None:
+def test_audit_log_page_reports_tampering(services: Runtime, busy: None, client: FlaskClient) -> None:
     office = member(services, client.application, "records_officer")
     with services.database.write() as db:
         audit_log.record(db, "somebody else", "took", "case 2", now())
@@ -126,7 +126,7 @@ def test_the_log_is_shown_and_says_when_it_was_changed(services: Runtime, busy: 
     assert "damaged from entry 1 on" in office.get("/console/audit").text
 
 
-def test_an_interpreter_is_booked_once_and_when_is_read_by_few(services: Runtime, busy: None, ana: FlaskClient) -> None:
+def test_interpreter_is_booked_once_and_time_is_restricted(services: Runtime, busy: None, ana: FlaskClient) -> None:
     assert "Tuesday at 3" in ana.get("/console/interpreters").text
     other = member(services, ana.application, "staff", "grace_wu")
     page = other.get("/console/interpreters").text
@@ -147,7 +147,7 @@ def test_an_interpreter_is_booked_once_and_when_is_read_by_few(services: Runtime
     assert ana.post("/console/interpreters", data={"id": "1"}).status_code == 400, "no form without its token"
 
 
-def test_a_phrase_is_taken_off_the_list(services: Runtime, busy: None, ana: FlaskClient) -> None:
+def test_phrase_can_be_removed_from_the_list(services: Runtime, busy: None, ana: FlaskClient) -> None:
     page = ana.get("/console/phrases").text
     assert page.index("Arabic") < page.index("Spanish") and "La oficina abre a las 8." in page
     form = {"csrf_token": token(page), "source": "en", "target": "es", "original": "The office opens at 8."}
@@ -160,7 +160,7 @@ def test_a_phrase_is_taken_off_the_list(services: Runtime, busy: None, ana: Flas
     assert [(one.who, one.subject) for one in log] == [("ana_ruiz", "phrases en es")]
 
 
-def test_a_school_that_is_gone_counts_with_none(library: Library) -> None:
+def test_removed_school_is_counted_under_no_school(library: Library) -> None:
     everywhere = [*library.district.schools, "closed_long_ago"]
     places = [(school, severity) for school in everywhere for severity in reports.SEVERITY_LABELS for _ in range(11)]
     table = reports.build_count_table("Cases", library.district, [*places, (None, "info")])

@@ -33,7 +33,7 @@ def refused(client: FlaskClient, path: str, **form: str) -> int:
     return client.post(path, data={"csrf_token": token(client.get("/console/account").text), **form}).status_code
 
 
-def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
+def test_safety_lead_sets_and_withdraws_school_status(
     services: Runtime, as_: Callable[..., FlaskClient], family: Family
 ) -> None:
     dana = as_("staff", "dana_cole")
@@ -49,7 +49,7 @@ def test_the_safety_lead_says_how_a_school_is_and_takes_it_back(
     assert "withdrawn by Dana Cole" in dana.get("/console/schools/lincoln").text
 
 
-def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> None:
+def test_others_can_read_but_not_set_status(as_: Callable[..., FlaskClient]) -> None:
     grace, viewer = as_("staff", "grace_wu"), as_("viewer")
     for client in (grace, viewer):
         page = client.get("/console/schools/lincoln").text
@@ -62,14 +62,14 @@ def test_others_read_it_and_cannot_say_it(as_: Callable[..., FlaskClient]) -> No
 @pytest.mark.parametrize(
     "wrong", [{"hours": "9"}, {"hours": "x"}, {"checked": "04:00"}, {"checked": "soon"}, {"kind": "there"}]
 )
-def test_what_is_wrong_is_said_and_nothing_kept(
+def test_invalid_status_is_reported_and_not_saved(
     services: Runtime, as_: Callable[..., FlaskClient], wrong: dict[str, str]
 ) -> None:
     assert "No status is posted" in post(as_("staff", "dana_cole"), "/console/schools/status", **{**CLEAR, **wrong})
     assert services.statuses.get_current(now()) == {}
 
 
-def test_two_people_release_a_ready_made_announcement_in_two_taps(
+def test_two_people_release_a_template_in_two_taps(
     services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     district.family("+12175550230", "lincoln")
@@ -94,14 +94,14 @@ def test_two_people_release_a_ready_made_announcement_in_two_taps(
         assert announcements.get_state(db, 7) == "ready"
 
 
-def test_who_may_not_release_is_refused(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
+def test_unauthorized_staff_cannot_release(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
     templates.create_missing(services, "ana_ruiz")
     for step in ("propose", "confirm", "drop"):
         assert refused(as_("staff", "grace_wu"), f"/console/schools/ready/{step}", id="1") == 403
     assert refused(as_("staff", "sam_ortiz"), "/console/schools/ready/propose", id="3") == 403, "Harbor's"
 
 
-def test_the_calendar_says_what_is_planned_and_what_was_sent(
+def test_calendar_shows_planned_and_sent(
     services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     planned = district.draft(
@@ -115,7 +115,7 @@ def test_the_calendar_says_what_is_planned_and_what_was_sent(
     assert page.index("Tuesday, November 24") < page.index("Friday, November 27") and planned.id
 
 
-def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
+def test_outreach_advice_of_leaders_is_shown_next_to_preview(
     services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     district.family("+12175550206", language="ht")
@@ -128,7 +128,7 @@ def test_what_leaders_say_of_reaching_a_community_stands_beside_the_preview(
     assert "after worship" in page and "Grace Church" in page and "Rev. Paul" not in page
 
 
-def test_the_same_announcement_in_each_form(
+def test_announcement_is_shown_in_each_format(
     services: Runtime, district: District, as_: Callable[..., FlaskClient]
 ) -> None:
     one = district.draft("There is a fair. Call {office_phone}.", link="https://example.org/fair")
@@ -151,6 +151,6 @@ def test_the_same_announcement_in_each_form(
     assert "Hay una feria." in dana.get(f"/console/announcements/{one.id}/languages/es/flyer").text
 
 
-def test_ready_made_drafts_do_not_fill_the_list(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
+def test_templates_do_not_fill_the_announcement_list(services: Runtime, as_: Callable[..., FlaskClient]) -> None:
     templates.create_missing(services, "ana_ruiz")
     assert "No announcements yet" in as_("staff", "ana_ruiz").get("/console/announcements").text

@@ -51,19 +51,19 @@ def solved(rows: list[str], columns: list[str], shown: Cells) -> set[CellKey]:
     return {unknown[line[0]] for line in alone if len(line) == 1}
 
 
-def test_a_table_without_a_row_is_one_of_hidden_sums() -> None:
+def test_table_without_rows_has_hidden_totals() -> None:
     assert suppress_table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
 
 
 @given(counted())
-def test_nobody_computes_a_hidden_cell(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
+def test_hidden_cells_cannot_be_computed(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
     shown = suppress_table(rows, columns, counts)
     assert solved(rows, columns, shown) == set()
 
 
 @given(counted())
-def test_small_ones_are_hidden_and_what_is_shown_is_true(
+def test_small_cells_are_hidden_and_shown_cells_are_true(
     given_: tuple[list[str], list[str], dict[CellKey, int]],
 ) -> None:
     rows, columns, counts = given_
@@ -74,7 +74,7 @@ def test_small_ones_are_hidden_and_what_is_shown_is_true(
 
 
 @given(counted())
-def test_where_nothing_is_small_nothing_is_hidden(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
+def test_nothing_is_hidden_without_small_cells(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
     larger = {key: count + MIN_SHOWN_COUNT for key, count in counts.items()}
     assert None not in suppress_table(rows, columns, larger).values()
@@ -97,7 +97,7 @@ def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[
 @pytest.mark.long
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([(1, 2), (2, 1), (2, 2), (3, 1), (1, 4)]), st.lists(st.integers(0, 5), min_size=4, max_size=4))
-def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers: list[int]) -> None:
+def test_every_hidden_cell_stays_ambiguous(shape: tuple[int, int], numbers: list[int]) -> None:
     rows, columns = names("r", shape[0]), names("c", shape[1])
     counts = dict(zip(product(rows, columns), numbers, strict=False))
     shown = suppress_table(rows, columns, counts, least=SMALL)
@@ -106,7 +106,7 @@ def test_every_hidden_cell_could_be_many_numbers(shape: tuple[int, int], numbers
         assert count is not None or len({one[key] for one in possible}) >= SMALL, (key, shown)
 
 
-def test_two_small_cells_with_their_sum_hide_a_third() -> None:
+def test_two_small_cells_hide_a_third() -> None:
     counts = {("r0", "c0"): 0, ("r0", "c1"): 0, ("r0", "c2"): 40, ("r1", "c0"): 50, ("r1", "c1"): 60, ("r1", "c2"): 70}
     shown = suppress_table(["r0", "r1"], ["c0", "c1", "c2"], counts)
     assert shown["r0", "c2"] is None or shown["r0", TOTAL] is None, "40 of 40 would say that both are 0"

@@ -14,5 +14,5 @@ def test_production_has_no_simulator(services: Runtime) -> None:
     assert client.get("/simulator/").status_code == 404
 
 
-def test_another_sites_form_cannot_make_a_phone_write(client: FlaskClient) -> None:
+def test_form_of_another_site_cannot_send_a_message(client: FlaskClient) -> None:
     assert client.post("/simulator/send", json={"phone": "+12175550177", "text": "hi"}).status_code == 403

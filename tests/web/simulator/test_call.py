@@ -30,7 +30,7 @@ def call_everybody(services: Runtime) -> str:
 
 @pytest.mark.long
 @pytest.mark.browser
-def test_a_call_rings_and_1_takes_it(page: Page, served: Served) -> None:
+def test_call_rings_and_1_claims_the_case(page: Page, served: Served) -> None:
     family = phone(page, "A family")
     write(family, "ICE is at our door right now")
     expect(family.get_by_role("log")).to_contain_text("911", timeout=10_000)
@@ -48,7 +48,7 @@ def test_a_call_rings_and_1_takes_it(page: Page, served: Served) -> None:
     expect(log).to_contain_text("completed", timeout=10_000)
 
 
-def test_a_call_that_is_gone_is_told(served: Served) -> None:
+def test_missing_call_is_reported(served: Served) -> None:
     client, header = served.app.test_client(), {"X-Puente-Simulator": "1"}
     assert "not on the feed" in client.post("/simulator/take", json={"sid": "CA1"}, headers=header).text
     assert client.post("/simulator/take", json={"sid": "CA1"}).status_code == 403
@@ -56,7 +56,7 @@ def test_a_call_that_is_gone_is_told(served: Served) -> None:
 
 @pytest.mark.long
 @pytest.mark.browser
-def test_a_family_rings_and_is_answered_in_its_language(page: Page) -> None:
+def test_family_calls_and_is_answered_in_its_language(page: Page) -> None:
     family = phone(page, "A family")
     family.get_by_role("button", name="Call the school").click()
     heard = family.get_by_role("log", name="Call transcript")

@@ -92,7 +92,7 @@ def picture(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["phone", pytest.param("desk", marks=pytest.mark.long)])
-def test_from_the_alert_to_the_end(browser: Browser, line: Served, size: str) -> None:
+def test_alert_is_claimed_answered_and_closed(browser: Browser, line: Served, size: str) -> None:
     phones = browser.new_page(viewport={"width": 1200, "height": 900})
     phones.goto(f"{line.url}/simulator/")
     family = phone(phones, "A family")

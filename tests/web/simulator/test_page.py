@@ -23,7 +23,7 @@ def write(one: Locator, text: str) -> None:
     one.get_by_role("textbox", name="Message").press("Enter")
 
 
-def test_a_family_writes_and_is_answered(page: Page) -> None:
+def test_family_message_is_answered(page: Page) -> None:
     one = phone(page, "A family")
     write(one, "Hello, who is this?")
     log = one.get_by_role("log")
@@ -31,7 +31,7 @@ def test_a_family_writes_and_is_answered(page: Page) -> None:
     expect(phone(page, "Ana Ruiz").get_by_role("log")).to_be_empty()
 
 
-def test_arabic_is_set_from_right_to_left(page: Page) -> None:
+def test_arabic_is_right_to_left(page: Page) -> None:
     one = phone(page, "A family")
     write(one, "مرحبا")
     bubble = one.locator(".message div", has_text="مرحبا").first
@@ -39,7 +39,7 @@ def test_arabic_is_set_from_right_to_left(page: Page) -> None:
     assert bubble.evaluate("node => getComputedStyle(node).direction") == "rtl"
 
 
-def test_an_alert_arrives_with_its_ticks(page: Page, served: Served) -> None:
+def test_alert_shows_its_delivery_ticks(page: Page, served: Served) -> None:
     served.services.channel.send(OutgoingMessage("d" * 32, ANA, "case 7 (URGENT, now)"))
     log = phone(page, "Ana Ruiz").get_by_role("log")
     expect(log).to_contain_text("case 7", timeout=10_000)
@@ -62,19 +62,19 @@ def test_every_control_has_a_name(page: Page) -> None:
                 assert control.evaluate("n => n.labels?.length || n.ariaLabel || n.textContent.trim()"), control
 
 
-def test_samples_fill_in_a_sentence(page: Page) -> None:
+def test_sample_button_fills_in_a_sentence(page: Page) -> None:
     one = phone(page, "A family")
     one.get_by_label("Language").select_option("es")
     one.get_by_role("button", name="Mi hijo está enfermo hoy").click()
     expect(one.get_by_role("textbox", name="Message")).to_have_value("Mi hijo está enfermo hoy")
 
 
-def test_a_narrow_screen_needs_no_sideways_scrolling(page: Page) -> None:
+def test_narrow_screen_needs_no_horizontal_scrolling(page: Page) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_days_can_pass(page: Page, served: Served) -> None:
+def test_time_can_be_advanced_by_days(page: Page, served: Served) -> None:
     one = phone(page, "A family")
     write(one, "I want to talk to a person")
     expect(one.get_by_role("log")).to_contain_text("should write or call you", timeout=10_000)
@@ -82,7 +82,7 @@ def test_days_can_pass(page: Page, served: Served) -> None:
     expect(one.get_by_role("log")).to_contain_text("1 follow-up(s) are due now", timeout=10_000)
 
 
-def test_a_bad_number_is_told(page: Page) -> None:
+def test_invalid_number_is_reported(page: Page) -> None:
     one = phone(page, "A family")
     one.get_by_label("Number").fill("12")
     one.get_by_label("Number").press("Tab")
@@ -91,7 +91,7 @@ def test_a_bad_number_is_told(page: Page) -> None:
     expect(one.get_by_role("log")).to_contain_text("country code")
 
 
-def test_why_a_message_was_understood_so(page: Page) -> None:
+def test_panel_explains_the_classification(page: Page) -> None:
     one = phone(page, "A family")
     write(one, "there are agents at our door")
     one.get_by_text("Why?").first.click()
@@ -100,7 +100,7 @@ def test_why_a_message_was_understood_so(page: Page) -> None:
     expect(panel).to_contain_text("AGENT")
 
 
-def test_a_conversation_is_recorded_as_a_test(page: Page, tmp_path: Path, served: Served) -> None:
+def test_conversation_can_be_recorded_as_a_test(page: Page, tmp_path: Path, served: Served) -> None:
     one = phone(page, "A family")
     write(one, "my son is sick today, how do I report it")
     expect(one.get_by_role("log")).to_contain_text("first name", timeout=10_000)
@@ -111,6 +111,6 @@ def test_a_conversation_is_recorded_as_a_test(page: Page, tmp_path: Path, served
     assert play_all(served.services.library, tmp_path, ["sms"]).problems == []
 
 
-def test_a_phone_that_wrote_nothing_has_nothing_to_record(served: Served) -> None:
+def test_empty_conversation_cannot_be_recorded(served: Served) -> None:
     answer = served.app.test_client().get("/simulator/transcript?phone=%2B12175550177")
     assert answer.status_code == 404 and "Nothing was written" in answer.text

@@ -14,7 +14,7 @@ def read(document: VoiceResponse | str, here: str = CALL_WEBHOOK_PATH) -> list[d
     return parse_steps(str(document), here, BASE)
 
 
-def test_a_gathering_says_first_and_waits_then() -> None:
+def test_gather_speaks_first_then_waits() -> None:
     document = VoiceResponse()
     gather = document.gather(
         num_digits=1, timeout=7, action=f"{BASE}{CALL_WEBHOOK_PATH}?turn=1", input="dtmf speech", language="es-MX",
@@ -35,13 +35,13 @@ def test_a_gathering_says_first_and_waits_then() -> None:
     assert (waits["digits"], waits["seconds"], waits["lang"]) == (1, 7, "es-MX") and end == {"does": "hangup"}
 
 
-def test_twilios_own_defaults() -> None:
+def test_twilio_defaults_are_used() -> None:
     [waits, _] = read("<Response><Gather/></Response>", f"{CALL_WEBHOOK_PATH}?m=1")
     assert waits["action"] == f"{CALL_WEBHOOK_PATH}?m=1" and waits["finish"] == "#" and waits["digits"] == 0
     assert waits["keys"] and not waits["speech"] and not waits["empty"] and waits["seconds"] == 5
 
 
-def test_slow_speech_dial_record_and_redirect() -> None:
+def test_slow_speech_dial_record_and_redirect_are_read() -> None:
     document = VoiceResponse()
     document.say(voice="Polly.Mia", language="es-MX").prosody("Despacio", rate="75%")
     document.record(action=f"{BASE}{CALL_WEBHOOK_PATH}?turn=2", finish_on_key="#")
@@ -56,18 +56,18 @@ def test_slow_speech_dial_record_and_redirect() -> None:
 
 
 @pytest.mark.parametrize("action", ["https://elsewhere.test/webhooks/twilio/voice", "/console/", "//evil.test/x"])
-def test_an_address_that_is_not_ours_is_no_step_on(action: str) -> None:
+def test_foreign_address_is_not_followed(action: str) -> None:
     assert read(f"<Response><Redirect>{action}</Redirect></Response>")[0]["action"] == ""
 
 
 @pytest.mark.parametrize("document", ["", "sorry", "<html/>"])
-def test_what_is_no_twiml_is_told(document: str) -> None:
+def test_invalid_twiml_is_reported(document: str) -> None:
     with pytest.raises(InvalidTwimlError):
         read(document)
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), max_size=40), max_size=5))
-def test_every_sentence_is_shown_in_its_order(texts: list[str]) -> None:
+def test_sentences_are_shown_in_order(texts: list[str]) -> None:
     document = VoiceResponse()
     for text in texts:
         document.say(text)

@@ -27,7 +27,7 @@ def of_the_worker(served: Served) -> Runtime:
 
 
 @pytest.mark.long
-def test_a_sound_is_fetched_with_the_password_and_then_deleted(served: Served) -> None:
+def test_audio_is_fetched_with_password_then_deleted(served: Served) -> None:
     client, services = served.app.test_client(), of_the_worker(served)
     sid = client.post("/simulator/sound", data=sound(), headers=HEADER).get_json()["sid"]
     url = find_sound_url(services.redis, services.settings.account_sid, sid)
@@ -40,12 +40,12 @@ def test_a_sound_is_fetched_with_the_password_and_then_deleted(served: Served) -
 
 
 @pytest.mark.long
-def test_what_is_no_sound_is_told(served: Served) -> None:
+def test_invalid_audio_is_reported(served: Served) -> None:
     answer = served.app.test_client().post("/simulator/sound", data=b"hello", headers=HEADER)
     assert "no recording that can be read" in answer.get_json()["error"]
 
 
-def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services: Runtime) -> None:
+def test_real_twilio_account_disables_simulated_media(services: Runtime) -> None:
     app = create_app(runtime=services)
     assert "simulated" not in app.blueprints
     strict = services.settings.model_copy(update={"twilio_api_base": ""})
@@ -54,7 +54,7 @@ def test_with_a_twilio_account_there_is_no_such_door_and_no_other_host(services:
 
 @pytest.mark.long
 @pytest.mark.browser
-def test_a_file_is_sent_as_a_voice_note(page: Page, served: Served, tmp_path: Path) -> None:
+def test_file_is_sent_as_a_voice_note(page: Page, served: Served, tmp_path: Path) -> None:
     (tmp_path / "note.webm").write_bytes(sound())
     one = phone(page, "A family")
     one.get_by_label("Type").select_option("voice note")

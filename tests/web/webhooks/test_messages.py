@@ -39,7 +39,7 @@ def test_every_kind_of_message_is_answered(family: Family, kind: str) -> None:
     assert bool(reply) is not silent, "Twilio itself answers STOP, START and HELP; all else is ours"
 
 
-def test_a_wrong_or_missing_signature_stores_nothing(services: Runtime, client: FlaskClient) -> None:
+def test_wrong_or_missing_signature_stores_nothing(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid, Body="ICE is at the door right now")
     forged = client.post(URL, data=form, headers={"X-Twilio-Signature": "bm90IHRoaXM="})
     unsigned = client.post(URL, data=form)
@@ -48,13 +48,13 @@ def test_a_wrong_or_missing_signature_stores_nothing(services: Runtime, client: 
     assert services.redis.dbsize() == 0
 
 
-def test_a_signature_for_another_address_does_not_count(services: Runtime, client: FlaskClient) -> None:
+def test_signature_for_another_address_is_refused(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid)
     other = sign(services.settings.twilio_auth_token, "http://puente.test" + URL, form)
     assert client.post(URL, data=form, headers={"X-Twilio-Signature": other}).status_code == 403
 
 
-def test_while_a_token_is_changed_either_signs_and_the_first_sends(
+def test_during_token_rotation_both_tokens_verify_and_first_sends(
     services: Runtime, serve: Callable[[Runtime], Flask], twilio: TwilioStandIn
 ) -> None:
     """Twilio does not send again what was refused with 403."""
@@ -76,23 +76,21 @@ def test_another_account_is_refused(family: Family) -> None:
     assert family.status == 403
 
 
-def test_a_repeated_message_gets_the_same_reply_and_one_case(family: Family) -> None:
+def test_repeated_message_gets_same_reply_and_one_case(family: Family) -> None:
     first = family.text("I want to talk to a person")
     again = family.text("I want to talk to a person", MessageSid=family.sid)
     assert first == again != ""
     assert rows(family.services, cases) == 1
 
 
-def test_a_redis_that_forgot_cannot_double_a_case(family: Family) -> None:
+def test_redis_flush_cannot_duplicate_a_case(family: Family) -> None:
     family.text("I want to talk to a person")
     family.services.redis.flushall()
     family.text("I want to talk to a person", MessageSid=family.sid)
     assert rows(family.services, cases) == 1
 
 
-def test_one_family_is_handled_one_message_after_the_other(
-    services: Runtime, client: FlaskClient, family: Family
-) -> None:
+def test_messages_of_one_family_are_handled_in_order(services: Runtime, client: FlaskClient, family: Family) -> None:
     """The second text is the answer to the question that the first one brings, though both come at once."""
     family.text("hello")
     replies: list[str] = []
@@ -108,7 +106,7 @@ def test_one_family_is_handled_one_message_after_the_other(
 
 
 @pytest.mark.parametrize("missing", ["MessageSid", "From"])
-def test_a_form_that_is_no_message_is_a_bad_request(family: Family, missing: str) -> None:
+def test_form_without_required_field_is_a_bad_request(family: Family, missing: str) -> None:
     form = build("sms_text", account_sid=family.account)
     del form[missing]
     family.post(form)
@@ -120,12 +118,12 @@ def test_ten_megabytes_are_refused(family: Family) -> None:
     assert family.status == 413
 
 
-def test_nul_bytes_and_controls_are_dropped(family: Family) -> None:
+def test_nul_bytes_and_control_characters_are_removed(family: Family) -> None:
     assert family.text("hel\x00lo\x07 \x1b[31m") != ""
     assert family.status == 200
 
 
-def test_broken_utf8_is_a_bad_request(services: Runtime, client: FlaskClient) -> None:
+def test_invalid_utf8_is_a_bad_request(services: Runtime, client: FlaskClient) -> None:
     form = build("sms_text", account_sid=services.settings.account_sid)
     body = urlencode({**form, "Body": ""}).encode() + b"%FF%FE\xc3"
     headers = {"X-Twilio-Signature": sign(services.settings.twilio_auth_token, PUBLIC + URL, form)}
@@ -133,7 +131,7 @@ def test_broken_utf8_is_a_bad_request(services: Runtime, client: FlaskClient) ->
     assert answer.status_code == 400
 
 
-def test_redis_away_emergencies_and_a_person_still_work(services: Runtime) -> None:
+def test_emergencies_and_person_requests_work_while_redis_is_down(services: Runtime) -> None:
     away = replace(services, redis=Redis.from_url("unix:///nowhere/redis.sock"))
     family = Family(away, create_app(runtime=away).test_client(), "whatsapp:+12175550177")
     assert "911" in family.text("ICE is at our door right now")
@@ -143,7 +141,7 @@ def test_redis_away_emergencies_and_a_person_still_work(services: Runtime) -> No
 
 
 @pytest.mark.parametrize("again", [False, True])
-def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_written(
+def test_stop_or_start_is_confirmed_if_redis_fails_after_saving(
     family: Family, monkeypatch: pytest.MonkeyPatch, again: bool
 ) -> None:
     """As with a full disk: the database has it, Redis takes no more; or the process ended there and Twilio repeats."""
@@ -163,7 +161,7 @@ def test_a_stop_or_start_is_confirmed_also_where_redis_went_away_after_it_was_wr
     assert "1." in family.text("menu")
 
 
-def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, services: Runtime) -> None:
+def test_database_outage_gives_503_and_retry_is_answered(family: Family, services: Runtime) -> None:
     with services.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE contacts RENAME TO gone")
     family.text("I want to talk to a person")
@@ -174,7 +172,7 @@ def test_the_database_away_is_a_503_and_the_retry_is_answered(family: Family, se
     assert family.status == 200 and rows(services, cases) == 1
 
 
-def test_a_sender_without_a_number_is_known_again(new_family: Callable[[str], Family]) -> None:
+def test_sender_without_a_number_is_recognized_again(new_family: Callable[[str], Family]) -> None:
     nobody = new_family("whatsapp:US.1234567890")
     nobody.text("hello")
     nobody.text("0")

@@ -58,7 +58,7 @@ def announcement_list() -> str:
 
 
 def _group_by_day(newest: list[Announcement]) -> list[tuple[date, bool, list[Announcement]]]:
-    """Group the announcements of the last two weeks and all scheduled ones as (day, is today or later, announcements)."""
+    """Group recent and scheduled announcements by day, as (day, is today or later, announcements)."""
     to_local_time = get_runtime().library.district.to_local_time
     today = to_local_time(now()).date()
     by_day = defaultdict(list)

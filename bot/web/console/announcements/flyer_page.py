@@ -14,7 +14,7 @@ from bot.web.core.current_runtime import get_runtime
 @console.get("/announcements/<int:announcement_id>/languages/<language>/flyer")
 @allow_roles(STAFF)
 def flyer(announcement_id: int, language: str) -> str:
-    """Show the flyer in large print. The text is empty if no person has approved this language."""
+    """Show the flyer in large print. The text is empty if this language can't be shared yet."""
     announcement, runtime = get_announcement(announcement_id), get_runtime()
     if language not in {"en", *runtime.library.district.languages, *runtime.library.machine_languages}:
         abort(404, _("This language isn't available."))

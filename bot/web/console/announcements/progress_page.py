@@ -1,4 +1,4 @@
-"""An announcement on its way: how it stands, pause, resume and stop, the failed once more, its replies, its report."""
+"""The progress page of an announcement: its counts, replies, and report, and the actions pause, resume, stop, retry."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ from bot.web.console.core.permissions import RECORDS_OFFICER, STAFF, allow_roles
 from bot.web.core.current_runtime import get_runtime
 
 ACTIVE_STATES = ("ready", "freezing", "sending")
-"""States in which something happens every second; receipts come later too, so the page goes on asking, more slowly."""
+"""In these states, the page polls more often. Delivery statuses also arrive later, so it never stops polling."""
 REPLY_LOOKUP_LIMIT = 200
 RECIPIENT_STATE_LABELS = {
     "queued": N_("Queued"),
@@ -39,7 +39,7 @@ RECIPIENT_STATE_LABELS = {
     "held": N_("Waiting for approval"),
     "canceled": N_("Withdrawn"),
 }
-"""What each state of `watching.ORDER` is called here."""
+"""The label of each state in `progress.PROGRESS_GROUP_ORDER`."""
 HOLD_REASON_TEXTS = (
     N_("Opted out (STOP). Call, or write a letter."),
     N_("The message expired before it could be sent."),
@@ -48,42 +48,49 @@ HOLD_REASON_TEXTS = (
     N_("No channel of this announcement reaches these families. Call them."),
     N_("Their language isn't approved yet. The message is sent after the approval."),
 )
-"""`watching.HELD`, for the catalogs."""
+"""The texts of `progress.HOLD_EXPLANATIONS`, listed here for the catalogs."""
 
 
 @console.get("/announcements/<int:announcement_id>/watch", endpoint="watch")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def watch_page(announcement_id: int) -> str:
-    """How it stands, and the orders that may be given."""
-    shown = _get_progress(announcement_id)
-    one = shown.announcement
+    """Show the progress and the possible actions."""
+    sending_progress = _get_progress(announcement_id)
+    announcement = sending_progress.announcement
     page = {
         "may_act": current_user.role != RECORDS_OFFICER,
-        "may_release": can_release(one),
-        "log": _list_log_entries(one),
+        "may_release": can_release(announcement),
+        "log": _list_log_entries(announcement),
+        "name": lambda staff_id: get_staff_name(get_runtime(), staff_id),
     }
-    page["name"] = lambda who: get_staff_name(get_runtime(), who)
-    return render_template("console/watch.html", **_build_page(shown), **page)
+    return render_template("console/watch.html", **_build_page(sending_progress), **page)
 
 
 @console.get("/announcements/<int:announcement_id>/watch/part")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def watch_part(announcement_id: int) -> ResponseReturnValue:
-    """Only the figures, for the page that asks by itself; the whole page anew where other orders fit now."""
-    shown = _get_progress(announcement_id)
-    if request.args.get("state") != shown.announcement.state:
+    """Return only the counts, for polling. If the state changed, reload the page, because the actions differ."""
+    sending_progress = _get_progress(announcement_id)
+    if request.args.get("state") != sending_progress.announcement.state:
         return "", 200, {"HX-Refresh": "true"}
-    return render_template("console/watching.html", **_build_page(shown))
+    return render_template("console/watching.html", **_build_page(sending_progress))
 
 
 def _get_progress(announcement_id: int) -> AnnouncementProgress:
-    shown = progress.load_progress(get_runtime(), announcement_id)
-    return shown or abort(404, _("There is no announcement {number}.", number=announcement_id))
+    sending_progress = progress.load_progress(get_runtime(), announcement_id)
+    return sending_progress or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
 def _build_page(sending_progress: AnnouncementProgress) -> dict[str, Any]:
-    one = sending_progress.announcement
-    words = {
+    announcement = sending_progress.announcement
+    return {
+        "shown": sending_progress,
+        "one": announcement,
+        "left": _format_time_left(sending_progress.seconds_left),
+        "every": 2 if announcement.state in ACTIVE_STATES else 15,
+        "replies": _list_replies(sending_progress),
+        "title": get_topic_title,
+        "age": format_age,
         "states": ANNOUNCEMENT_STATE_LABELS,
         "kinds": ANNOUNCEMENT_KIND_LABELS,
         "channels": CHANNEL_LABELS,
@@ -91,30 +98,22 @@ def _build_page(sending_progress: AnnouncementProgress) -> dict[str, Any]:
         "order": progress.PROGRESS_GROUP_ORDER,
         "called": CALL_OUTCOME_LABELS,
     }
-    replies = {"replies": _list_replies(sending_progress), "title": get_topic_title, "age": format_age}
-    seconds = 2 if one.state in ACTIVE_STATES else 15
-    return {
-        "shown": sending_progress,
-        "one": one,
-        "left": _format_time_left(sending_progress.seconds_left),
-        "every": seconds,
-        **words,
-        **replies,
-    }
 
 
 def _list_replies(sending_progress: AnnouncementProgress) -> list[Case]:
-    """The newest cases that answer it, of those that this person may see."""
+    """Return the newest cases that reply to the announcement and that the current user can see."""
     with get_runtime().database.read() as db:
-        found = [cases.find(db, number) for number in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
-    return [one for one in found if one is not None and can_see_case(current_user, one)]
+        replies = [cases.find(db, case_id) for case_id in sending_progress.replies[:REPLY_LOOKUP_LIMIT]]
+    return [case for case in replies if case is not None and can_see_case(current_user, case)]
 
 
 def _format_time_left(seconds: int | None) -> str:
-    """The time left, in words; "" where nobody can say."""
+    """Return the remaining time as text, or "" if it is unknown."""
     if not seconds:
         return ""
-    return _("less than a minute") if seconds < 60 else _("{count} min", count=round(seconds / 60))
+    if seconds < 60:
+        return _("less than a minute")
+    return _("{count} min", count=round(seconds / 60))
 
 
 def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
@@ -125,62 +124,63 @@ def _list_log_entries(announcement: Announcement) -> list[audit_log.AuditEntry]:
 @console.post("/announcements/<int:announcement_id>/pause")
 @allow_roles(STAFF)
 def pause_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Nothing more leaves until it is resumed.  Anybody of the staff may pull the brake."""
-    one = get_announcement(announcement_id)
-    if not launch.pause(get_runtime(), one.id, current_user.by):
+    """Pause the sending. Every staff member can do this, because a mistake must be stopped at once."""
+    announcement = get_announcement(announcement_id)
+    if not launch.pause(get_runtime(), announcement.id, current_user.by):
         flash(_("This announcement isn't being sent now."))
-    return _redirect_to_progress(one)
+    return _redirect_to_progress(announcement)
 
 
 @console.post("/announcements/<int:announcement_id>/resume")
 @allow_roles(STAFF)
 def resume_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Send on after a pause."""
-    one = _get_releasable(announcement_id)
-    if not launch.resume(get_runtime(), one.id, current_user.by):
+    """Resume the sending after a pause."""
+    announcement = _get_releasable(announcement_id)
+    if not launch.resume(get_runtime(), announcement.id, current_user.by):
         flash(_("This announcement isn't paused."))
-    return _redirect_to_progress(one)
+    return _redirect_to_progress(announcement)
 
 
 @console.post("/announcements/<int:announcement_id>/stop")
 @allow_roles(STAFF)
 def stop_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Take it back for good, once that was confirmed.  Anybody of the staff may."""
-    one = get_announcement(announcement_id)
+    """Stop the announcement permanently after a confirmation. Every staff member can do this."""
+    announcement = get_announcement(announcement_id)
     if request.form.get("sure") != "yes":
         flash(_("To stop the announcement, select the checkbox first."))
-    elif not launch.stop(get_runtime(), one.id, current_user.by):
+    elif not launch.stop(get_runtime(), announcement.id, current_user.by):
         flash(_("There is nothing to stop."))
-    return _redirect_to_progress(one)
+    return _redirect_to_progress(announcement)
 
 
 @console.post("/announcements/<int:announcement_id>/again")
 @allow_roles(STAFF)
 def try_again(announcement_id: int) -> ResponseReturnValue:
-    """One more try for those whom it did not reach."""
-    one = _get_releasable(announcement_id)
-    count = launch.retry_failed(get_runtime(), one.id, current_user.by)
+    """Retry the failed deliveries."""
+    announcement = _get_releasable(announcement_id)
+    count = launch.retry_failed(get_runtime(), announcement.id, current_user.by)
     flash(_("Messages to retry: {count}.", count=count) if count else _("There are no failed messages to retry."))
-    return _redirect_to_progress(one)
+    return _redirect_to_progress(announcement)
 
 
 def _get_releasable(announcement_id: int) -> Announcement:
-    one = get_announcement(announcement_id)
-    if not can_release(one):
+    announcement = get_announcement(announcement_id)
+    if not can_release(announcement):
         abort(403, _("Only an approver, the writer, or the sender can do this."))
-    return one
+    return announcement
 
 
 @console.get("/announcements/<int:announcement_id>/report.csv")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def announcement_report(announcement_id: int) -> ResponseReturnValue:
-    """A line for each family and try, without a name or a number."""
-    one, at = get_announcement(announcement_id), now()
+    """Download a CSV row for each recipient and attempt, without names or numbers."""
+    announcement = get_announcement(announcement_id)
+    subject = f"announcement {announcement.id}"
     with get_runtime().database.write() as db:
-        audit_log.record(db, current_user.by, "took the report of an announcement", f"announcement {one.id}", at)
-    lines = stream_with_context(progress.stream_csv_report(get_runtime(), one.id))
-    name = f"attachment; filename=announcement-{one.code}.csv"
-    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": name})
+        audit_log.record(db, current_user.by, "took the report of an announcement", subject, now())
+    lines = stream_with_context(progress.stream_csv_report(get_runtime(), announcement.id))
+    disposition = f"attachment; filename=announcement-{announcement.code}.csv"
+    return Response(lines, mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
 def _redirect_to_progress(announcement: Announcement) -> ResponseReturnValue:

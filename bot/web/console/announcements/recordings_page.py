@@ -1,6 +1,6 @@
-"""Recordings: what callers are told, said aloud by staff, text by text and language by language.
+"""The recording pages: staff record the texts that callers hear, one text and one language at a time.
 
-Who records and who reviews are two people: a recording cannot be read over, and every caller of the language hears it.
+A second person reviews each recording, because nobody can proofread it and every caller of the language hears it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -37,7 +37,7 @@ from bot.web.core.current_runtime import get_runtime
 
 UNFINISHED_STATES: tuple[AnnouncementState, ...] = ("draft", "ready", "freezing", "sending", "paused")
 RECORDED_TEXT_FORM_BYTES = 16 * 1024
-"""What stands in the form beside the recording."""
+"""The size allowed for the form fields besides the recording."""
 UNUSABLE_RECORDING_TEXTS = (
     N_("This server can't convert recordings because ffmpeg isn't installed."),
     N_("Puente can't read this file. Upload an MP3, M4A, OGG, WebM, or WAV file."),
@@ -46,12 +46,12 @@ UNUSABLE_RECORDING_TEXTS = (
     N_("The recording is silent. Record again, closer to the microphone."),
     N_("Puente couldn't convert the recording. Try again, or upload another file."),
 )
-"""Why a file is refused (`bot.voice.audio_conversion`), for the catalogs."""
+"""The error messages of `bot.voice.audio_conversion`, listed here for the catalogs."""
 
 
 @dataclass(frozen=True)
 class RecordableTextRow:
-    """A text of the page, with what was recorded of it: what callers hear, and what waits for a review."""
+    """A text on the page, with its reviewed recording (`ready`) and its newest unreviewed one (`waiting`)."""
 
     item: RecordableText
     ready: Recording | None = None
@@ -61,46 +61,43 @@ class RecordableTextRow:
 @console.get("/recordings", endpoint="recordings")
 @allow_roles(STAFF)
 def recordings_page() -> str:
-    """Every language, with its machine's voice and how many of its texts are recorded."""
-    library, at = get_runtime().library, now()
+    """Show every language, whether it has a machine voice, and how many of its texts are recorded."""
+    library, current_time = get_runtime().library, now()
     rows = []
     with get_runtime().database.read() as db:
         for language in _list_languages(library):
-            keys = collect_recordable_texts(library, language, at).keys
-            rows.append(
-                (language, language in TWILIO_VOICES, len(recordings.find_usable_keys(db, language, keys)), len(keys))
-            )
+            keys = collect_recordable_texts(library, language, current_time).keys
+            recorded_count = len(recordings.find_usable_keys(db, language, keys))
+            rows.append((language, language in TWILIO_VOICES, recorded_count, len(keys)))
     return render_template("console/recordings.html", rows=rows)
 
 
 def _list_languages(library: Library) -> list[str]:
-    """The district's, then those that the line knows by name only: nobody writes them, so they are heard or nothing."""
-    own = library.district.languages
-    named = set(library.phrasebook.names.values()) - set(own) - library.machine_languages
-    return [*own, *sorted(named)]
+    """Return the district's languages, then the spoken-only ones, for which only recordings exist."""
+    district_languages = library.district.languages
+    spoken_only = set(library.phrasebook.names.values()) - set(district_languages) - library.machine_languages
+    return [*district_languages, *sorted(spoken_only)]
 
 
 @console.get("/recordings/<language>")
 @allow_roles(STAFF)
 def recordings_in(language: str) -> str:
-    """The texts of one flow in a language, the most important flow first; and what is due again in all of them."""
-    found = _get_recordable_texts(language)
-    groups = group_by_flow(found.items)
+    """Show the texts of one flow (by default the first) in a language, and all recordings whose text changed."""
+    texts = _get_recordable_texts(language)
+    groups = group_by_flow(texts.items)
     chosen = request.args.get("of", "")
-    chosen = chosen if chosen in groups else next(iter(groups))
+    if chosen not in groups:
+        chosen = next(iter(groups))
     with get_runtime().database.read() as db:
-        said = recordings.list_for_language(db, language)
-    lines = [_build_row(item, said) for item in groups[chosen]]
-    due = [(one, _find_current_text(found, one)) for one in said if one.key not in found.keys]
+        existing = recordings.list_for_language(db, language)
+    outdated = [recording for recording in existing if recording.key not in texts.keys]
     page: dict[str, Any] = {
         "language": language,
         "chosen": chosen,
-        "lines": lines,
-        "due": due,
-        "apart": found.machine_only_texts,
-    }
-    page |= {
-        "groups": _summarize_groups(groups, said),
+        "lines": [_build_row(item, existing) for item in groups[chosen]],
+        "due": [(recording, _find_current_text(texts, recording)) for recording in outdated],
+        "apart": texts.machine_only_texts,
+        "groups": _summarize_groups(groups, existing),
         "voice": language in TWILIO_VOICES,
         "direction": get_direction(language),
     }
@@ -108,136 +105,143 @@ def recordings_in(language: str) -> str:
 
 
 def _get_recordable_texts(language: str) -> RecordableTextList:
-    """What can be said in it; 404 for a language that the line does not know."""
+    """Return all texts to record in this language. Abort with 404 for a language that Puente doesn't support."""
     library = get_runtime().library
     if language not in (*_list_languages(library), *library.machine_languages):
         abort(404, _("Puente doesn't support this language."))
-    said = collect_recordable_texts(library, language, now())
-    return replace(said, items=(*_list_announcement_texts(language), *said.items))
+    texts = collect_recordable_texts(library, language, now())
+    return replace(texts, items=(*_list_announcement_texts(language), *texts.items))
 
 
 def _list_announcement_texts(language: str) -> tuple[RecordableText, ...]:
-    """What calls read out of the announcements that are not over, the newest first."""
-    at = now()
+    """Return the texts that calls read aloud from current announcements, newest first."""
+    current_time = now()
+    items: list[RecordableText] = []
     with get_runtime().database.read() as db:
-        found = [one for one in announcements.list_by_state(db, *UNFINISHED_STATES) if one.until > at]
-        return tuple(
-            item
-            for one in reversed(found)
-            for item in list_recordable_texts(db, get_localized_library(get_runtime(), language), one, language)
-        )
+        for announcement in reversed(announcements.list_by_state(db, *UNFINISHED_STATES)):
+            if announcement.until > current_time:
+                library = get_localized_library(get_runtime(), language)
+                items += list_recordable_texts(db, library, announcement, language)
+    return tuple(items)
 
 
 def _build_row(item: RecordableText, existing_recordings: Sequence[Recording]) -> RecordableTextRow:
-    own = [one for one in existing_recordings if one.key == item.key]
-    ready = [one for one in own if one.is_reviewed]
-    waiting = [one for one in own if not one.is_reviewed]
+    of_text = [recording for recording in existing_recordings if recording.key == item.key]
+    ready = [recording for recording in of_text if recording.is_reviewed]
+    waiting = [recording for recording in of_text if not recording.is_reviewed]
     return RecordableTextRow(item, ready[-1] if ready else None, waiting[-1] if waiting else None)
 
 
-def _find_current_text(found: RecordableTextList, recording: Recording) -> RecordableText | None:
-    """What stands now where the text stood that was recorded."""
-    return next((item for item in found.items if item.place == recording.place), None)
+def _find_current_text(texts: RecordableTextList, recording: Recording) -> RecordableText | None:
+    """Return the text that is now at the place of the recorded text."""
+    return next((item for item in texts.items if item.place == recording.place), None)
 
 
 def _summarize_groups(
     groups: Mapping[str, list[RecordableText]], existing_recordings: Sequence[Recording]
 ) -> list[tuple[str, str, int, int]]:
-    """(name, its title, how many of its texts are recorded, how many there are) of each flow."""
-    ready = {one.key for one in existing_recordings if one.is_reviewed}
-    counted = {name: sum(item.key in ready for item in items) for name, items in groups.items()}
-    return [(name, _get_group_title(name), counted[name], len(items)) for name, items in groups.items()]
+    """Return (name, title, recorded count, total count) of each flow."""
+    reviewed_keys = {recording.key for recording in existing_recordings if recording.is_reviewed}
+    summary = []
+    for name, items in groups.items():
+        recorded_count = sum(item.key in reviewed_keys for item in items)
+        summary.append((name, _get_group_title(name), recorded_count, len(items)))
+    return summary
 
 
 def _get_group_title(name: str) -> str:
-    apart = {
+    titles = {
         TEXTS_GROUP: _("Texts of all flows"),
         FACTS_GROUP: _("Facts"),
         ANNOUNCEMENT_RECORDING_GROUP: _("Announcements"),
     }
+    if name in titles:
+        return titles[name]
     flow = get_runtime().library.flows.flows.get(name)
-    return apart.get(name) or (flow.title if flow else name)
+    return flow.title if flow else name
 
 
 @console.post("/recordings/<language>/<key>")
 @allow_roles(STAFF)
 def keep_said(language: str, key: str) -> ResponseReturnValue:
-    """Convert what was recorded or chosen, and keep it for somebody else's review."""
-    item = next((one for one in _get_recordable_texts(language).items if one.key == key), None)
+    """Convert the uploaded recording, and save it for a review by another person."""
+    item = next((text for text in _get_recordable_texts(language).items if text.key == key), None)
     if item is None:
         flash(_("The text changed in the meantime. Check it, and then record it again."))
         return redirect(url_for("console.recordings_in", language=language))
-    given = request.files.get("recording")
+    upload = request.files.get("recording")
     try:
-        _save_recording(item, language, given.read(MAX_INPUT_BYTES + 1) if given else b"")
+        # One byte more than allowed, so that the conversion rejects a larger file.
+        _save_recording(item, language, upload.read(MAX_INPUT_BYTES + 1) if upload else b"")
         flash(_("Recording saved. Callers hear it after another person reviews it."))
     except UnusableAudioError as error:
         flash(_(str(error)))
     return redirect(url_for("console.recordings_in", language=language, of=item.flow, _anchor=f"t{key}"))
 
 
-def _save_recording(item: RecordableText, language: str, given: bytes) -> None:
-    sound, at = convert_recording(given), now()
-    said = Recording(0, language, item.key, item.place, item.text, sound.seconds, current_user.by, at)
+def _save_recording(item: RecordableText, language: str, audio: bytes) -> None:
+    sound, current_time = convert_recording(audio), now()
+    recording = Recording(0, language, item.key, item.place, item.text, sound.seconds, current_user.by, current_time)
     with get_runtime().database.write() as db:
-        number = recordings.add(db, said, sound)
-        audit_log.record(db, current_user.by, "recorded a text", f"recording {number}", at, language)
+        recording_id = recordings.add(db, recording, sound)
+        subject = f"recording {recording_id}"
+        audit_log.record(db, current_user.by, "recorded a text", subject, current_time, language)
 
 
 @console.get("/recordings/sound/<int:recording_id>.mp3")
 @allow_roles(STAFF)
 def said_sound(recording_id: int) -> Response:
-    """One of them, reviewed or not, for staff to listen to."""
+    """Return the sound of a recording, reviewed or not."""
     with get_runtime().database.read() as db:
-        found = recordings.get_mp3(db, recording_id)
-    return Response(found or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
+        audio = recordings.get_mp3(db, recording_id)
+    return Response(audio or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
 
 
 @console.post("/recordings/review/<int:recording_id>")
 @allow_roles(STAFF)
 def review_said(recording_id: int) -> ResponseReturnValue:
-    """Let callers hear it; not by who recorded it, and not without having said that one has listened to it."""
-    one, at = _get_recording(recording_id), now()
-    if one.recorded_by == current_user.by:
+    """Approve a recording for callers. The reviewer must be a second person and confirm that they listened to it."""
+    recording, current_time = _get_recording(recording_id), now()
+    subject = f"recording {recording_id}"
+    if recording.recorded_by == current_user.by:
         abort(403, _("A different person must review this recording."))
     if not request.form.get("heard"):
         flash(_("Listen to the whole recording first. Then select the checkbox."))
-        return _redirect_to_recording(one)
+        return _redirect_to_recording(recording)
     with get_runtime().database.write() as db:
-        if recordings.review(db, recording_id, current_user.by, at):
-            audit_log.record(db, current_user.by, "reviewed a recording", f"recording {recording_id}", at, one.language)
+        if recordings.review(db, recording_id, current_user.by, current_time):
+            audit_log.record(db, current_user.by, "reviewed a recording", subject, current_time, recording.language)
     flash(_("Recording approved. Callers hear it from now on."))
-    return _redirect_to_recording(one)
+    return _redirect_to_recording(recording)
 
 
 @console.post("/recordings/take-back/<int:recording_id>")
 @allow_roles(STAFF)
 def take_back_said(recording_id: int) -> ResponseReturnValue:
-    """Have nobody hear it any more; an hour may pass until the last copy on the way is gone."""
-    one, at = _get_recording(recording_id), now()
+    """Withdraw a recording. Cached copies can still play for up to an hour."""
+    recording, current_time = _get_recording(recording_id), now()
+    subject = f"recording {recording_id}"
     with get_runtime().database.write() as db:
-        if recordings.withdraw(db, recording_id, at):
-            audit_log.record(
-                db, current_user.by, "took back a recording", f"recording {recording_id}", at, one.language
-            )
+        if recordings.withdraw(db, recording_id, current_time):
+            audit_log.record(db, current_user.by, "took back a recording", subject, current_time, recording.language)
     flash(_("Recording withdrawn. Current calls might play it for up to an hour."))
-    return _redirect_to_recording(one)
+    return _redirect_to_recording(recording)
 
 
 def _get_recording(recording_id: int) -> Recording:
     with get_runtime().database.read() as db:
-        found = recordings.find(db, recording_id)
-    return found or abort(404, _("There is no recording."))
+        recording = recordings.find(db, recording_id)
+    return recording or abort(404, _("There is no recording."))
 
 
 def _redirect_to_recording(recording: Recording) -> ResponseReturnValue:
-    """To the flow where its text stands, whose name its place begins with."""
+    """Redirect to the flow of the recorded text. The place of a text starts with its flow's name."""
     flow, language = recording.place.split(".", 1)[0], recording.language
     return redirect(url_for("console.recordings_in", language=language, of=flow, _anchor=f"t{recording.key}"))
 
 
 @console.url_value_preprocessor
 def set_recorded_text_size_limit(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """This one form may be larger than all others, and only of who may send it (as in `wording_page`)."""
+    """Allow a larger form for an upload by a user with access (see `set_recording_size_limit`)."""
     if endpoint == "console.keep_said" and current_user.is_authenticated and current_user.may_open(endpoint):
         request.max_content_length = MAX_INPUT_BYTES + RECORDED_TEXT_FORM_BYTES

@@ -1,4 +1,4 @@
-"""Before one leaves: what each phone will show, what it costs, whom it misses; approval, release, a test."""
+"""The preview of an announcement: texts, cost, and recipients without delivery. Also approval, release, and a test."""
 
 from datetime import date
 
@@ -40,67 +40,63 @@ from bot.web.core.current_runtime import get_runtime
 @console.get("/announcements/<int:announcement_id>/preview", endpoint="preview")
 @allow_roles(STAFF)
 def preview_page(announcement_id: int) -> str:
-    """By language what phones show, the segments, the cost, who gets it how, and who does not and why."""
+    """Show for each language the text on phones, the segments, the cost, and who gets it or why not."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        one = load_announcement(db, announcement_id)
-        seen = approval.compute_current_digest(db, one)
-    standing, shown = load_approval_status(runtime, one), previews.build_preview(runtime, one)
+        announcement = load_announcement(db, announcement_id)
+        digest = approval.compute_current_digest(db, announcement)
+    status = load_approval_status(runtime, announcement)
+    preview = previews.build_preview(runtime, announcement)
     page = {
-        "audience": describe_audience(one.audience),
-        "may_approve": can_approve(one),
-        "may_release": can_release(one),
-    }
-    page |= {
-        "approved": current_user.by in standing.approved_by,
-        "missing": describe_missing_approvals(runtime, standing),
-    }
-    page["held_until"] = find_hold_end(one)
-    page |= {"advice": _find_leaders_with_advice(runtime, shown)}
-    page |= {
+        "one": announcement,
+        "shown": preview,
+        "standing": status,
+        "seen": digest,
+        "sure": build_confirmation(preview),
+        "too_long": _list_too_long_languages(preview),
+        "audience": describe_audience(announcement.audience),
+        "may_approve": can_approve(announcement),
+        "may_release": can_release(announcement),
+        "approved": current_user.by in status.approved_by,
+        "missing": describe_missing_approvals(runtime, status),
+        "held_until": find_hold_end(announcement),
+        "advice": _find_leaders_with_advice(runtime, preview),
         "states": ANNOUNCEMENT_STATE_LABELS,
         "kinds": ANNOUNCEMENT_KIND_LABELS,
         "held": HOLD_EXPLANATIONS,
         "dollars": _format_dollars,
         "most": MAX_MESSAGE_UNITS,
     }
-    return render_template(
-        "console/preview.html",
-        one=one,
-        shown=shown,
-        standing=standing,
-        seen=seen,
-        sure=build_confirmation(shown),
-        too_long=_list_too_long_languages(shown),
-        **page,
-    )
+    return render_template("console/preview.html", **page)
 
 
 def find_hold_end(announcement: Announcement) -> date | None:
-    """Until when one about attendance cannot leave, after a verified event at a school that it is for; None: it can."""
+    """Return the day from which this attendance announcement can be sent, or None if no hold applies."""
     runtime = get_runtime()
+    schools, send_at = announcement.audience.schools, announcement.send_at or now()
     with runtime.database.read() as db:
-        meant, at = announcement.audience.schools, announcement.send_at or now()
-        return suppression_rules.find_announcement_hold_end(db, runtime.library.district, announcement.kind, meant, at)
+        return suppression_rules.find_announcement_hold_end(
+            db, runtime.library.district, announcement.kind, schools, send_at
+        )
 
 
 def _find_leaders_with_advice(runtime: Runtime, preview: AnnouncementPreview) -> list[CommunityLeader]:
-    """How leaders say that the communities of these languages are best reached."""
-    read = {one.language for one in preview.languages if one.reached_count or one.held}
+    """Return the community leaders of these languages who named the best channel for their community."""
+    languages = {item.language for item in preview.languages if item.reached_count or item.held}
     with runtime.database.read() as db:
-        register = community_leaders.list_all(db)
-    return [one for one in register if one.channel and read & set(one.languages)]
+        leaders = community_leaders.list_all(db)
+    return [leader for leader in leaders if leader.channel and languages & set(leader.languages)]
 
 
 def build_confirmation(preview: AnnouncementPreview) -> str:
-    """What the confirmation names: each language that nobody has approved, and how it stands."""
-    return ",".join(sorted(f"{one.language}:{one.mark}" for one in preview.unapproved_languages)) or "none"
+    """Return the confirmation value: each unapproved language with its mark, or "none"."""
+    return ",".join(sorted(f"{item.language}:{item.mark}" for item in preview.unapproved_languages)) or "none"
 
 
 def _list_too_long_languages(preview: AnnouncementPreview) -> list[str]:
-    """The languages in which somebody would get more than one message may hold."""
-    found = [one for one in preview.languages if one.is_too_long and one.reached_count + one.held]
-    return [language_name(one.language) for one in found]
+    """Return the names of languages with recipients whose text doesn't fit into one message."""
+    too_long = [item for item in preview.languages if item.is_too_long and item.reached_count + item.held]
+    return [language_name(item.language) for item in too_long]
 
 
 def _format_dollars(amount: float) -> str:
@@ -110,9 +106,8 @@ def _format_dollars(amount: float) -> str:
 @console.post("/announcements/<int:announcement_id>/approve")
 @allow_roles(STAFF)
 def approve_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Say that it is right as it reads now.  Who wrote it cannot do so for another's name."""
-    one = get_announcement(announcement_id)
-    if not can_approve(one):
+    """Approve the announcement as shown. A writer can't approve in the name of another sender."""
+    if not can_approve(get_announcement(announcement_id)):
         abort(403, _("Only the sender or an approver can approve an announcement. The writer can't."))
     try:
         approval.approve(get_runtime(), announcement_id, current_user.by, request.form.get("seen", ""))
@@ -124,50 +119,54 @@ def approve_announcement(announcement_id: int) -> ResponseReturnValue:
 @console.post("/announcements/<int:announcement_id>/release")
 @allow_roles(STAFF)
 def release_announcement(announcement_id: int) -> ResponseReturnValue:
-    """Let it go, once somebody has confirmed how many families and which unapproved languages that means."""
-    one = get_announcement(announcement_id)
-    if not can_release(one):
+    """Release the announcement after a confirmation of its unapproved languages."""
+    announcement = get_announcement(announcement_id)
+    if not can_release(announcement):
         abort(403, _("Only an approver, the writer, or the sender can send an announcement."))
-    problem = _find_release_problem(one)
+    problem = _find_release_problem(announcement)
     if problem:
         flash(problem)
         return _redirect_to_preview(announcement_id)
     try:
         released = approval.release(get_runtime(), announcement_id, current_user.by)
     except ReleaseError as error:
-        flash(_explain_release_error(one, error))
+        flash(_explain_release_error(announcement, error))
         return _redirect_to_preview(announcement_id)
     launch.queue_if_due(get_runtime(), released)
     return redirect(url_for("console.watch", announcement_id=announcement_id))
 
 
 def _find_release_problem(announcement: Announcement) -> str:
-    """Why the page must be looked at again first; "" if it need not."""
-    shown = previews.build_preview(get_runtime(), announcement)
-    given = request.form.get("sure", "")
+    """Return why the announcement can't be released yet, or ""."""
+    preview = previews.build_preview(get_runtime(), announcement)
+    confirmation = request.form.get("sure", "")
     if until := find_hold_end(announcement):
         return _("After a verified event, attendance announcements are paused until {day}.", day=full_day(until))
-    if not given:
+    if not confirmation:
         return _("To confirm what happens, select the checkbox.")
-    if given != build_confirmation(shown):
+    if confirmation != build_confirmation(preview):
         return _("The languages changed in the meantime. Check the preview again.")
-    return _("The text is too long for one message. Shorten it.") if _list_too_long_languages(shown) else ""
+    if _list_too_long_languages(preview):
+        return _("The text is too long for one message. Shorten it.")
+    return ""
 
 
 def _explain_release_error(announcement: Announcement, error: ReleaseError) -> str:
     missing = describe_missing_approvals(get_runtime(), load_approval_status(get_runtime(), announcement))
-    return " ".join(missing) if missing and announcement.state == "draft" else _(str(error))
+    if missing and announcement.state == "draft":
+        return " ".join(missing)
+    return _(str(error))
 
 
 @console.post("/announcements/<int:announcement_id>/test")
 @allow_roles(STAFF)
 def send_test(announcement_id: int) -> ResponseReturnValue:
-    """Send it in one language to one's own phone."""
-    one, language = get_announcement(announcement_id), request.form.get("language", "")
-    if language not in {shown.language for shown in previews.build_preview(get_runtime(), one).languages}:
+    """Send a test in one language to the phone of the current user."""
+    announcement, language = get_announcement(announcement_id), request.form.get("language", "")
+    if language not in {item.language for item in previews.build_preview(get_runtime(), announcement).languages}:
         abort(400, _("Choose a language from the list."))
     try:
-        test_send.send_test(get_runtime(), one, language, current_user.staff)
+        test_send.send_test(get_runtime(), announcement, language, current_user.staff)
         flash(_("We are sending the test to your phone. It starts with [TEST]."))
     except InvalidAnnouncementError as error:
         flash(_(str(error)))

@@ -1,4 +1,4 @@
-"""What the pages of announcements share: finding one, its words for staff, how its languages stand, who may what."""
+"""What the announcement pages share: lookup, labels, the status of each language, and who can approve or release."""
 
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ NO_DRAFT_REASONS = {
     "off": N_("machine translation isn't available. Write the translation yourself."),
     **dict.fromkeys(("time-out", "busy", "unreachable", "resting"), TRY_LATER_TEXT),
 }
-"""Why there is no draft (`bot/translation/provider.py`), and what one can do; anything else: `UNUSABLE`."""
+"""Why there is no draft (`bot/translation/provider.py`), and what to do. For other reasons: `UNUSABLE_DRAFT_TEXT`."""
 ANNOUNCEMENT_ERROR_TEXTS = (
     N_("This announcement is no longer a draft."),
     N_("This announcement was sent, or is no longer a draft."),
@@ -66,12 +66,18 @@ ANNOUNCEMENT_ERROR_TEXTS = (
     N_("One sentence has no translation yet. Write it, and then approve."),
     N_("Your account isn't linked to a person in the district file, so there is no phone for the test."),
 )
-"""What the rooms below say, for the catalogs; what holds a name or a number stays in English."""
+"""Error messages of `bot.announcements`, listed here for the catalogs.
+
+Messages that contain a name or a number stay in English.
+"""
 
 
 @dataclass(frozen=True)
 class LanguageStatus:
-    """How one language of an announcement stands: `state` English, approved, waiting, draft or missing; in words."""
+    """The status of one language of an announcement.
+
+    `state` is "en", "approved", "waiting", "draft", or "missing". `words` explains it.
+    """
 
     code: str
     state: str
@@ -80,24 +86,24 @@ class LanguageStatus:
 
 
 def get_announcement(announcement_id: int) -> Announcement:
-    """The announcement with this number, or 404."""
+    """Return the announcement, or abort with 404."""
     with get_runtime().database.read() as db:
         return load_announcement(db, announcement_id)
 
 
 def load_announcement(db: Transaction, announcement_id: int) -> Announcement:
-    """The same, in a transaction that is open."""
-    found = announcements.find(db, announcement_id)
-    return found or abort(404, _("There is no announcement {number}.", number=announcement_id))
+    """Return the announcement in an open transaction, or abort with 404."""
+    announcement = announcements.find(db, announcement_id)
+    return announcement or abort(404, _("There is no announcement {number}.", number=announcement_id))
 
 
 def list_language_statuses(runtime: Runtime, announcement: Announcement) -> list[LanguageStatus]:
-    """English, then every language in which it is needed, and those that were asked for before."""
+    """Return the status of English, of every language of the audience, and of every requested language."""
     with runtime.database.read() as db:
-        found = load_current_translations(db, announcement)
-    needed = dict.fromkeys([*translation_drafts.list_languages(runtime, announcement), *found])
+        by_language = load_current_translations(db, announcement)
+    languages = dict.fromkeys([*translation_drafts.list_languages(runtime, announcement), *by_language])
     english = LanguageStatus(SOURCE_LANGUAGE, SOURCE_LANGUAGE, _("The original"), False)
-    return [english, *(_build_language_status(code, found.get(code)) for code in needed)]
+    return [english, *(_build_language_status(code, by_language.get(code)) for code in languages)]
 
 
 def _build_language_status(code: str, wording: AnnouncementTranslation | None) -> LanguageStatus:
@@ -105,68 +111,62 @@ def _build_language_status(code: str, wording: AnnouncementTranslation | None) -
         return LanguageStatus(code, "missing", _("Missing: not requested yet."), False)
     if wording.state == "approved":
         when = moment(wording.reviewed_at) if wording.reviewed_at else ""
-        return LanguageStatus(
-            code, "approved", _("Approved by {name}, {when}", name=wording.reviewed_by, when=when), True
-        )
+        text = _("Approved by {name}, {when}", name=wording.reviewed_by, when=when)
+        return LanguageStatus(code, "approved", text, True)
     if wording.state == "waiting":
         return LanguageStatus(code, "waiting", _("Translating …"), True)
     if wording.is_complete:
         return LanguageStatus(code, "draft", _("Draft: not approved yet"), True)
-    return LanguageStatus(
-        code, "missing", _("Missing: {why}", why=_(NO_DRAFT_REASONS.get(wording.failed, UNUSABLE_DRAFT_TEXT))), True
-    )
+    why = _(NO_DRAFT_REASONS.get(wording.failed, UNUSABLE_DRAFT_TEXT))
+    return LanguageStatus(code, "missing", _("Missing: {why}", why=why), True)
 
 
 def describe_audience(audience: Audience) -> list[str]:
-    """Who is meant, a line for each thing that was chosen."""
-    known = get_runtime().library.district.schools
-    lines = [", ".join(_(AUDIENCE_ROLE_LABELS.get(one, one)) for one in audience.roles)]
-    lines.append(
-        _("Schools: {names}", names=", ".join(known[one].name if one in known else one for one in audience.schools))
-        if audience.schools
-        else _("All schools")
-    )
+    """Describe the audience in one line for each criterion."""
+    schools = get_runtime().library.district.schools
+    lines = [", ".join(_(AUDIENCE_ROLE_LABELS.get(role, role)) for role in audience.roles)]
+    if audience.schools:
+        names = [schools[school].name if school in schools else school for school in audience.schools]
+        lines.append(_("Schools: {names}", names=", ".join(names)))
+    else:
+        lines.append(_("All schools"))
     if audience.languages:
-        lines.append(_("Languages: {names}", names=", ".join(language_name(one) for one in audience.languages)))
+        lines.append(_("Languages: {names}", names=", ".join(language_name(code) for code in audience.languages)))
     if audience.tags:
         lines.append(_("Tags: {names}", names=", ".join(audience.tags)))
     return lines
 
 
 def load_approval_status(runtime: Runtime, announcement: Announcement) -> ApprovalStatus:
-    """How far the approvals are."""
+    """Return which approvals the announcement has and which are missing."""
     with runtime.database.read() as db:
-        given = approvals.list_for_announcement(db, announcement.id)
-        seen = approval.compute_current_digest(db, announcement)
+        existing = approvals.list_for_announcement(db, announcement.id)
+        digest = approval.compute_current_digest(db, announcement)
     size = approval.count_audience_families(runtime, announcement)
-    return approval.get_approval_status(runtime.library.district, announcement, given, size, seen)
+    return approval.get_approval_status(runtime.library.district, announcement, existing, size, digest)
 
 
 def describe_missing_approvals(runtime: Runtime, status: ApprovalStatus) -> list[str]:
-    """Which approvals are missing, a sentence each."""
+    """Return one sentence for each missing approval."""
     lines = []
     if status.missing_approver_count == 1:
         lines.append(_("One more approval is needed, by a person other than the writer."))
     elif status.missing_approver_count:
-        lines.append(
-            _(
-                "{count} more approvals are needed, by people other than the writer.",
-                count=status.missing_approver_count,
-            )
-        )
+        count = status.missing_approver_count
+        lines.append(_("{count} more approvals are needed, by people other than the writer.", count=count))
     if status.missing_sender:
         lines.append(_("{name} must approve it personally.", name=get_staff_name(runtime, status.missing_sender)))
     return lines
 
 
 def can_approve(announcement: Announcement) -> bool:
-    """Whether the approval of who is logged in counts: approvers and the sender, but not who wrote it for another."""
-    by = current_user.by
-    return bool(by == announcement.sender or (current_user.role in LEAD_ROLES and by not in announcement.writers))
+    """Whether the current user can approve: the sender, or an approver who is not one of the writers."""
+    user = current_user.by
+    return bool(user == announcement.sender or (current_user.role in LEAD_ROLES and user not in announcement.writers))
 
 
 def can_release(announcement: Announcement) -> bool:
-    """Whether who is logged in may let it go, and go on after a pause."""
+    """Whether the current user can release the announcement, or resume it after a pause."""
     if current_user.role == VIEWER:
         return False
     return current_user.role in LEAD_ROLES or current_user.by in (*announcement.writers, announcement.sender)

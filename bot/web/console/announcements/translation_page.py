@@ -1,4 +1,4 @@
-"""One language of an announcement: each sentence with its draft and its way back, who approved it, a voice."""
+"""The page of one language of an announcement: drafts, back-translations, the approval, and the recording."""
 
 from typing import Any
 
@@ -25,96 +25,106 @@ from bot.web.core.current_runtime import get_runtime
 
 MAX_REVIEWER_NAME_LENGTH = 80
 MAX_RECORDING_BYTES = 3 * 1024 * 1024
-"""About three minutes of speech: more is no message."""
+"""About three minutes of speech, which is enough for an announcement."""
 RECORDING_FORM_BYTES = 16 * 1024
-"""What stands in the form beside the recording."""
+"""The size allowed for the form fields besides the recording."""
 TRANSLATION_PATH = "/announcements/<int:announcement_id>/languages/<language>"
 
 
 @console.get(TRANSLATION_PATH)
 @allow_roles(STAFF)
 def wording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """The page of one language; a page that waits for the machine asks by itself whether the draft is there."""
-    announcement, found = _get_translation(announcement_id, language)
-    if is_polling_request():
-        return ("", 204) if found.state == "waiting" else render_template("console/wording_ready.html", found=found)
-    return _render_page(announcement, found, [part.wording for part in found.parts])
+    """Show the page of one language. While a draft is in progress, the page polls this until the draft is ready."""
+    announcement, translation = _get_translation(announcement_id, language)
+    if not is_polling_request():
+        return _render_page(announcement, translation, [part.wording for part in translation.parts])
+    if translation.state == "waiting":
+        return "", 204
+    return render_template("console/wording_ready.html", found=translation)
 
 
 def _get_translation(announcement_id: int, language: str) -> tuple[Announcement, AnnouncementTranslation]:
     announcement = get_announcement(announcement_id)
     with get_runtime().database.read() as db:
-        found = translations.find(db, announcement_id, language[:8])
-    return announcement, found or abort(404, _("This announcement doesn't include this language."))
+        translation = translations.find(db, announcement_id, language[:8])
+    return announcement, translation or abort(404, _("This announcement doesn't include this language."))
 
 
 def _render_page(
-    announcement: Announcement, found: AnnouncementTranslation, texts: list[str], problem: str = ""
+    announcement: Announcement, translation: AnnouncementTranslation, texts: list[str], problem: str = ""
 ) -> str:
-    runtime = get_runtime()
-    shown: dict[str, Any] = {"one": announcement, "found": found, "problem": problem, "texts": texts}
-    shown |= {
-        "offered": _list_offered_phrases(runtime, found),
+    failure_text = ""
+    if translation.failed:
+        failure_text = _(NO_DRAFT_REASONS.get(translation.failed, UNUSABLE_DRAFT_TEXT))
+    page: dict[str, Any] = {
+        "one": announcement,
+        "found": translation,
+        "problem": problem,
+        "texts": texts,
+        "offered": _list_offered_phrases(get_runtime(), translation),
         "warnings": TRANSLATION_WARNING_TEXTS,
-        "own_name": _get_own_name(found.language),
+        "own_name": _get_own_name(translation.language),
+        "failed": failure_text,
+        "reviewed_by": request.form.get("reviewed_by", ""),
     }
-    shown["failed"] = _(NO_DRAFT_REASONS.get(found.failed, UNUSABLE_DRAFT_TEXT)) if found.failed else ""
-    shown["reviewed_by"] = request.form.get("reviewed_by", "")
-    return render_template("console/wording.html", **shown)
+    return render_template("console/wording.html", **page)
 
 
-def _list_offered_phrases(runtime: Runtime, found: AnnouncementTranslation) -> list[list[ApprovedPhrase]]:
-    """For each sentence the approved ones that are like it."""
-    like = translation_drafts.find_similar_phrases(runtime, found.announcement_id, found.language)
-    return [like.get(part.english, []) for part in found.parts]
+def _list_offered_phrases(runtime: Runtime, translation: AnnouncementTranslation) -> list[list[ApprovedPhrase]]:
+    """Return the similar approved phrases for each sentence."""
+    similar = translation_drafts.find_similar_phrases(runtime, translation.announcement_id, translation.language)
+    return [similar.get(part.english, []) for part in translation.parts]
 
 
 def _get_own_name(language: str) -> str:
-    """The name of who is logged in, if the district file says that they speak this language; "" otherwise."""
-    return get_staff_name(get_runtime(), current_user.staff) if speaks(language) else ""
+    """Return the current user's name if, in the district file, they speak this language, and "" otherwise."""
+    if not speaks(language):
+        return ""
+    return get_staff_name(get_runtime(), current_user.staff)
 
 
 @console.post(TRANSLATION_PATH)
 @allow_roles(STAFF)
 def approve_wording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """Approve these sentences in a person's name; or take an offered one over and look at the page again."""
-    announcement, found = _get_translation(announcement_id, language)
-    texts = [one.replace("\r\n", "\n") for one in request.form.getlist("text")]
+    """Approve the sentences in the reviewer's name, or insert an offered phrase and show the page again."""
+    announcement, translation = _get_translation(announcement_id, language)
+    texts = _read_lines("text")
     if request.form.get("use"):
-        return _render_page(announcement, found, _insert_offered_phrase(found, texts))
-    reviewer = " ".join(request.form.get("reviewed_by", "").split())[:MAX_REVIEWER_NAME_LENGTH] or _get_own_name(
-        language
-    )
+        return _render_page(announcement, translation, _insert_offered_phrase(translation, texts))
+    typed_name = " ".join(request.form.get("reviewed_by", "").split())[:MAX_REVIEWER_NAME_LENGTH]
+    reviewer = typed_name or _get_own_name(language)
     if not reviewer:
-        return _render_page(announcement, found, _merge_typed_texts(found, texts), _("Enter the reviewer's name.")), 422
+        merged = _merge_typed_texts(translation, texts)
+        return _render_page(announcement, translation, merged, _("Enter the reviewer's name.")), 422
+    review = TranslationReview(reviewer, current_user.by, now())
     try:
-        review = TranslationReview(reviewer, current_user.by, now())
-        translation_drafts.approve(get_runtime(), found.announcement_id, language, texts, review, _read_shown_english())
+        translation_drafts.approve(get_runtime(), announcement_id, language, texts, review, _read_lines("english"))
     except TranslationApprovalError as error:
-        found = _get_translation(announcement_id, language)[1]
-        return _render_page(announcement, found, _merge_typed_texts(found, texts), _(str(error))), 422
+        translation = _get_translation(announcement_id, language)[1]
+        return _render_page(announcement, translation, _merge_typed_texts(translation, texts), _(str(error))), 422
     _flash_approval(announcement, language)
     return redirect(url_for("console.announcement", announcement_id=announcement_id))
 
 
-def _read_shown_english() -> list[str]:
-    """The English sentences that stood on the page; a browser ends lines with two letters."""
-    return [one.replace("\r\n", "\n") for one in request.form.getlist("english")]
+def _read_lines(field: str) -> list[str]:
+    """Return the values of a form field. Browsers end lines with CR LF, which becomes LF."""
+    return [text.replace("\r\n", "\n") for text in request.form.getlist(field)]
 
 
-def _merge_typed_texts(found: AnnouncementTranslation, texts: list[str]) -> list[str]:
-    """What was typed, where the same English still stands; the draft of what was changed meanwhile."""
-    if not len(texts) == len(_read_shown_english()) == len(found.parts):
-        return [part.wording for part in found.parts]
-    typed = zip(found.parts, _read_shown_english(), texts, strict=True)
-    return [text if part.english == english else part.wording for part, english, text in typed]
+def _merge_typed_texts(translation: AnnouncementTranslation, texts: list[str]) -> list[str]:
+    """Return the typed text of each sentence. If its English has changed since, return its draft instead."""
+    shown_english = _read_lines("english")
+    if not len(texts) == len(shown_english) == len(translation.parts):
+        return [part.wording for part in translation.parts]
+    sentences = zip(translation.parts, shown_english, texts, strict=True)
+    return [text if part.english == english else part.wording for part, english, text in sentences]
 
 
-def _insert_offered_phrase(found: AnnouncementTranslation, texts: list[str]) -> list[str]:
-    """What was typed, with the chosen sentence ("2:0": the third one's first offer) in its place."""
-    texts = list(_merge_typed_texts(found, texts))
+def _insert_offered_phrase(translation: AnnouncementTranslation, texts: list[str]) -> list[str]:
+    """Return the typed texts with the chosen phrase. "2:0" means the first offer for the third sentence."""
+    texts = _merge_typed_texts(translation, texts)
     sentence, _colon, choice = request.form["use"].partition(":")
-    offers = _list_offered_phrases(get_runtime(), found)
+    offers = _list_offered_phrases(get_runtime(), translation)
     if not (sentence.isdecimal() and choice.isdecimal() and int(sentence) < len(texts)):
         abort(400, _("This sentence doesn't exist."))
     if int(choice) < len(offers[int(sentence)]):
@@ -134,7 +144,7 @@ def _flash_approval(announcement: Announcement, language: str) -> None:
 @console.post(f"{TRANSLATION_PATH}/again")
 @allow_roles(STAFF)
 def draft_again(announcement_id: int, language: str) -> ResponseReturnValue:
-    """Ask the machine once more; what a person has approved stays."""
+    """Request a new machine translation. Sentences that a person approved stay."""
     _get_translation(announcement_id, language)
     translation_drafts.request_redraft(get_runtime(), announcement_id, language)
     return _redirect_to_translation(announcement_id, language)
@@ -143,7 +153,7 @@ def draft_again(announcement_id: int, language: str) -> ResponseReturnValue:
 @console.get(f"{TRANSLATION_PATH}/recording")
 @allow_roles(STAFF)
 def recording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """The district's own recording, to listen to."""
+    """Return the district's recording of this language."""
     with get_runtime().database.read() as db:
         audio = translations.get_audio(db, announcement_id, language)
     return Response(audio or abort(404, _("There is no recording.")), mimetype="audio/mpeg")
@@ -152,16 +162,16 @@ def recording(announcement_id: int, language: str) -> ResponseReturnValue:
 @console.post(f"{TRANSLATION_PATH}/recording")
 @allow_roles(STAFF)
 def keep_recording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """Keep a recording (MP3): community leaders pass it on in place of the machine's voice.
+    """Save a recording (MP3), which community leaders share instead of the machine voice.
 
-    Who approves a draft approves its recordings too.  Once it was released anybody can hear them at once, so then they
-    are kept only from who may approve it; taking one away is open to all.
+    The approval of a draft includes its recordings. After the release, a recording is public at once.
+    Only people who can approve the announcement can add one then. Every staff member can remove one.
     """
     announcement = _get_translation(announcement_id, language)[0]
     if announcement.state != "draft" and not can_approve(announcement):
         abort(403, _("Only the sender or an approver can approve an announcement. The writer can't."))
-    given = request.files.get("recording")
-    audio = given.read(MAX_RECORDING_BYTES + 1) if given else b""
+    upload = request.files.get("recording")
+    audio = upload.read(MAX_RECORDING_BYTES + 1) if upload else b""
     if not _is_mp3(audio) or len(audio) > MAX_RECORDING_BYTES:
         flash(_("Choose an MP3 file of at most 3 MB."))
         return _redirect_to_translation(announcement_id, language)
@@ -173,30 +183,30 @@ def keep_recording(announcement_id: int, language: str) -> ResponseReturnValue:
 @console.post(f"{TRANSLATION_PATH}/recording/remove")
 @allow_roles(STAFF)
 def remove_recording(announcement_id: int, language: str) -> ResponseReturnValue:
-    """Take the recording away."""
+    """Remove the recording."""
     _get_translation(announcement_id, language)
     _set_recording(announcement_id, language, None, "removed a recording")
     return _redirect_to_translation(announcement_id, language)
 
 
 def _set_recording(announcement_id: int, language: str, audio: bytes | None, action: str) -> None:
-    at = now()
+    current_time = now()
     with get_runtime().database.write() as db:
         translations.set_audio(db, announcement_id, language, audio)
-        audit_log.record(db, current_user.by, action, f"announcement {announcement_id}", at, language)
+        audit_log.record(db, current_user.by, action, f"announcement {announcement_id}", current_time, language)
 
 
 def _is_mp3(audio: bytes) -> bool:
-    """Whether it begins as an MP3 does: with an ID3 tag, or a frame of MPEG layer III."""
-    frame = len(audio) > 2 and audio[0] == 0xFF and audio[1] & 0xE6 == 0xE2
-    return frame or audio.startswith(b"ID3")
+    """Whether the data starts like an MP3 file: with an ID3 tag, or with a frame of MPEG layer III."""
+    has_frame_header = len(audio) > 2 and audio[0] == 0xFF and audio[1] & 0xE6 == 0xE2
+    return has_frame_header or audio.startswith(b"ID3")
 
 
 @console.url_value_preprocessor
 def set_recording_size_limit(endpoint: str | None, values: dict[str, Any] | None) -> None:
-    """This one form may be larger than all others, and only of who is logged in.
+    """Allow a larger form for an upload by a logged-in user.
 
-    It is said here and not in the view: the form's token is read before any view begins.
+    A view can't set this, because the CSRF check parses the form before any view runs.
     """
     if endpoint == "console.keep_recording" and current_user.is_authenticated:
         request.max_content_length = MAX_RECORDING_BYTES + RECORDING_FORM_BYTES

@@ -95,7 +95,7 @@ def end_sessions() -> ResponseReturnValue:
 def _render_account(problem: str = "", notice: str = "", codes: list[str] | None = None) -> str:
     with get_runtime().database.read() as db:
         login = _get_own_account(db)
-    shown = {"login": login, "wrong": problem, "told": notice, "codes": codes, "languages": CONSOLE_LANGUAGES}
+    shown = {"login": login, "wrong": problem, "notice": notice, "codes": codes, "languages": CONSOLE_LANGUAGES}
     return render_template("console/account.html", **shown, shortest=MIN_PASSWORD_LENGTH)
 
 

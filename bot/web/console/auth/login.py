@@ -75,9 +75,9 @@ def log_out() -> ResponseReturnValue:
 
 
 def render_login_form(attempt: LoginAttempt | None = None, notice: str = "") -> str:
-    """The page with the form; `told` is what else there is to say."""
+    """The page with the form; `notice` is one more sentence to show."""
     return render_template(
-        "console/login.html", tried=attempt, told=notice, district=get_runtime().settings.is_oidc_enabled
+        "console/login.html", tried=attempt, notice=notice, district=get_runtime().settings.is_oidc_enabled
     )
 
 

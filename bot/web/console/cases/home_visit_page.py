@@ -1,4 +1,7 @@
-"""Visits at home, on a case: off unless it is the school's custom; a reason, a trusted leader, the family's own yes."""
+"""Actions to plan or stop a home visit from a case.
+
+Home visits are off unless the school turns them on. Each visit needs a reason, a trusted leader, and the family's yes.
+"""
 
 import secrets
 from datetime import date
@@ -26,8 +29,8 @@ MAX_VISIT_FIELD_LENGTH = 120
 @console.post("/cases/<int:case_id>/visit")
 @allow_roles(STAFF)
 def ask_for_visit(case_id: int) -> ResponseReturnValue:
-    """Ask the family by text whether somebody may come; nothing is approved by this."""
-    here, at, form = get_runtime(), now(), request.form
+    """Ask the family by text whether they agree to a visit. The visit isn't approved until they answer yes."""
+    form = request.form
     typed = {name: form.get(name, "").strip()[:MAX_VISIT_FIELD_LENGTH] for name in ("reason", "visitor", "leader")}
     day = _parse_future_day(form.get("day", ""))
     if not all(typed.values()) or form.get("agreed") != "yes" or day is None:
@@ -35,53 +38,56 @@ def ask_for_visit(case_id: int) -> ResponseReturnValue:
     if any(mask_pii(text)[1] & {"status", "number"} for text in typed.values()):
         flash(_("Not saved. Don't write about immigration papers, nationality, or ID numbers."))
         return _redirect_to_case(case_id)
-    with here.database.write() as db:
+    current_time = now()
+    with get_runtime().database.write() as db:
         case = cases.get(db, case_id)
         contact = contacts.get(db, case.contact_id)
-        refusal = _explain_refusal(
-            case.school, home_visits.has_refused_visits(db, contact.id), bool(contact.opted_out_at)
-        )
+        has_refused = home_visits.has_refused_visits(db, contact.id)
+        refusal = _explain_refusal(case.school, has_refused, bool(contact.opted_out_at))
         if refusal:
-            audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", at)
+            audit_log.record(db, current_user.by, "was refused a visit", f"case {case_id}", current_time)
             flash(refusal)
             return _redirect_to_case(case_id)
         cause = f"visit:{form.get('once', '')[:32] or secrets.token_hex(12)}"
-        new = schools_home_visits.NewHomeVisit(
+        visit = schools_home_visits.NewHomeVisit(
             cause, case_id, contact.id, case.school or "", day=day, asked_by=current_user.by, **typed
         )
-        number = schools_home_visits.add(db, new, at)
-        if number is not None:
-            place = follow_ups.FollowUpTarget(home_visits.VISIT_QUESTION_FLOW, case_id=case_id)
-            follow_ups.plan(
-                db, (f"visit:{number}", 0), contact.id, place, here.library.district.find_next_waking_time(at)
-            )
-    if number is not None:  # else another plan stands, and the page shows it: the family was not asked about this one
+        visit_id = schools_home_visits.add(db, visit, current_time)
+        if visit_id is not None:
+            target = follow_ups.FollowUpTarget(home_visits.VISIT_QUESTION_FLOW, case_id=case_id)
+            ask_at = get_runtime().library.district.find_next_waking_time(current_time)
+            follow_ups.plan(db, (f"visit:{visit_id}", 0), contact.id, target, ask_at)
+    # Without an ID, the case already has a planned visit. The page shows that one.
+    if visit_id is not None:
         flash(_("We are asking the family by text. Don't visit before the family says yes."))
     return _redirect_to_case(case_id)
 
 
 def _explain_refusal(school: str | None, refuses_visits: bool, has_opted_out: bool) -> str:
-    """Why no visit may be planned; "" if it may be asked for."""
+    """Return why a visit can't be planned, or "" if the family can be asked."""
     if refuses_visits:
         return _("DO NOT COME: this family doesn't want home visits.")
     if not has_home_visits(get_runtime(), school):
         return _("Home visits are turned off for this school. Call, offer a video call, or meet at a neutral place.")
-    return _("This family opted out of texts, so we can't ask. Don't visit.") if has_opted_out else ""
+    if has_opted_out:
+        return _("This family opted out of texts, so we can't ask. Don't visit.")
+    return ""
 
 
 def _parse_future_day(text: str) -> date | None:
-    """A day after today; None for anything else."""
+    """Parse an ISO date. Return None if it is invalid, today, or in the past."""
     try:
         day = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if day > get_runtime().library.district.to_local_time(now()).date() else None
+    today = get_runtime().library.district.to_local_time(now()).date()
+    return day if day > today else None
 
 
 @console.post("/cases/<int:case_id>/visit/stop")
 @allow_roles(STAFF)
 def stop_visit(case_id: int) -> ResponseReturnValue:
-    """Nobody goes."""
+    """Stop the planned visit."""
     with get_runtime().database.write() as db:
         if not schools_home_visits.stop(db, case_id, current_user.by, now()):
             flash(_("No visit is planned."))

@@ -1,4 +1,4 @@
-"""Lists for staff: one's own alerts, interpreters who are wanted, phrases whose translation a person has approved."""
+"""Lists for staff: their own alerts, open interpreter requests, and approved phrases."""
 
 from datetime import timedelta
 
@@ -46,32 +46,31 @@ STAFF_TEXT_STATE_LABELS = {
 @console.get("/alerts")
 @allow_roles(STAFF)
 def my_alerts() -> str:
-    """What was sent to me in the last 30 days, and whether it arrived."""
-    with get_runtime().database.read() as db:
-        found = (
-            case_stats.list_staff_alerts(db, current_user.staff, now() - ALERT_LOOKBACK, MAX_ALERTS_SHOWN)
-            if current_user.staff
-            else []
-        )
-        seen = _filter_visible_cases(db, {one.case_id for one in found if one.case_id is not None})
-    return render_template(
-        "console/alerts.html", alerts=found, seen=seen, kinds=STAFF_TEXT_KIND_LABELS, states=STAFF_TEXT_STATE_LABELS
-    )
+    """Show the texts that the current user got in the last 30 days, with their delivery statuses."""
+    alerts: list[case_stats.StaffAlert] = []
+    visible: frozenset[int] = frozenset()
+    if current_user.staff:
+        with get_runtime().database.read() as db:
+            since = now() - ALERT_LOOKBACK
+            alerts = case_stats.list_staff_alerts(db, current_user.staff, since, MAX_ALERTS_SHOWN)
+            visible = _filter_visible_cases(db, {alert.case_id for alert in alerts if alert.case_id is not None})
+    labels = {"kinds": STAFF_TEXT_KIND_LABELS, "states": STAFF_TEXT_STATE_LABELS}
+    return render_template("console/alerts.html", alerts=alerts, seen=visible, **labels)
 
 
 @console.get("/interpreters", endpoint="interpreters")
 @allow_roles(STAFF)
 def interpreters_page() -> str:
-    """Requests that nobody has booked; when it is wanted is read only by who may see the case."""
+    """Show the open interpreter requests. Only people who can see the case see the requested time."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        wanted = interpreter_requests.list_open(db)
-        seen = _filter_visible_cases(db, {one.case_id for one in wanted})
-    names = {one.asked_by: get_staff_name(runtime, one.asked_by) for one in wanted}
+        open_requests = interpreter_requests.list_open(db)
+        visible = _filter_visible_cases(db, {item.case_id for item in open_requests})
+    names = {item.asked_by: get_staff_name(runtime, item.asked_by) for item in open_requests}
     return render_template(
         "console/interpreters.html",
-        wanted=wanted,
-        seen=seen,
+        wanted=open_requests,
+        seen=visible,
         names=names,
         how=INTERPRETING_MODE_LABELS,
         whom=WANTED_INTERPRETER_LABELS,
@@ -81,52 +80,51 @@ def interpreters_page() -> str:
 @console.post("/interpreters")
 @allow_roles(STAFF)
 def book_interpreter() -> ResponseReturnValue:
-    """Somebody was found: the request leaves the list."""
-    here, at, number = get_runtime(), now(), request.form.get("id", type=int)
-    with here.database.write() as db:
-        open_ones = interpreter_requests.list_open(db)
-        wanted = next((one for one in open_ones if one.id == number), None)
-        if wanted is not None and not (
-            _is_coordinator() or wanted.case_id in _filter_visible_cases(db, {wanted.case_id})
-        ):
+    """Mark an interpreter request as booked, which removes it from the list."""
+    current_time, request_id = now(), request.form.get("id", type=int)
+    with get_runtime().database.write() as db:
+        open_requests = interpreter_requests.list_open(db)
+        booking = next((item for item in open_requests if item.id == request_id), None)
+        if booking is None:
+            return redirect(url_for("console.interpreters"))
+        if not _is_coordinator() and booking.case_id not in _filter_visible_cases(db, {booking.case_id}):
             abort(403, _("Only the coordinator or people who can open the case can mark it as booked."))
-        if wanted is not None and interpreter_requests.book(db, wanted.id, current_user.by, at):
-            audit_log.record(db, current_user.by, "booked an interpreter", f"case {wanted.case_id}", at)
+        if interpreter_requests.book(db, booking.id, current_user.by, current_time):
+            audit_log.record(db, current_user.by, "booked an interpreter", f"case {booking.case_id}", current_time)
     return redirect(url_for("console.interpreters"))
 
 
 @console.get("/phrases", endpoint="phrases")
 @allow_roles(STAFF)
 def phrases_page() -> str:
-    """The phrases by language: their translation is used before any machine's."""
+    """Show the approved phrases by language. Puente uses them before machine translation."""
     with get_runtime().database.read() as db:
-        found = approved_phrases.list_all(db)
-    names = {one.approved_by: get_staff_name(get_runtime(), one.approved_by) for one in found}
-    return render_template("console/phrases.html", phrases=found, names=names)
+        phrases = approved_phrases.list_all(db)
+    names = {phrase.approved_by: get_staff_name(get_runtime(), phrase.approved_by) for phrase in phrases}
+    return render_template("console/phrases.html", phrases=phrases, names=names)
 
 
 @console.post("/phrases")
 @allow_roles(STAFF)
 def remove_phrase() -> ResponseReturnValue:
-    """Take one off the list: from now on a machine translates it."""
+    """Remove a phrase. From then on, the machine translates it."""
     source, target, original = (request.form.get(name, "") for name in ("source", "target", "original"))
-    at = now()
     with get_runtime().database.write() as db:
         if approved_phrases.find(db, source, target, original) is None:
             abort(404, _("This phrase is no longer on the list."))
         approved_phrases.remove(db, source, target, original)
-        audit_log.record(db, current_user.by, "removed a phrase", f"phrases {source} {target}"[:64], at)
+        audit_log.record(db, current_user.by, "removed a phrase", f"phrases {source} {target}"[:64], now())
     return redirect(url_for("console.phrases"))
 
 
 def _is_coordinator() -> bool:
-    """Whether who is logged in is asked for interpreters."""
-    return current_user.role in SEE_ALL_ROLES or INTERPRETER_COORDINATOR_ROLE in find_on_call_roles(
-        get_runtime().library.district, current_user.staff
-    )
+    """Whether the current user books interpreters."""
+    if current_user.role in SEE_ALL_ROLES:
+        return True
+    return INTERPRETER_COORDINATOR_ROLE in find_on_call_roles(get_runtime().library.district, current_user.staff)
 
 
 def _filter_visible_cases(db: Transaction, case_ids: set[int]) -> frozenset[int]:
-    """Those of these cases that this person may see."""
-    found = (cases.find(db, number) for number in case_ids)
-    return frozenset(one.id for one in found if one is not None and can_see_case(current_user, one))
+    """Return the IDs of the cases that the current user can see."""
+    found_cases = (cases.find(db, case_id) for case_id in case_ids)
+    return frozenset(case.id for case in found_cases if case is not None and can_see_case(current_user, case))

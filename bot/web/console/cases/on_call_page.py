@@ -1,4 +1,4 @@
-"""Who is on call: for the next two weeks who comes first for each role, who stands in, and when everybody works."""
+"""The on-call calendar for the next two weeks: the order of alerts for each role, substitutes, and working hours."""
 
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -20,7 +20,7 @@ ON_CALL_DAYS_SHOWN = 14
 
 @dataclass(frozen=True)
 class OnCallPeriod:
-    """From the first day to the last these people are alerted in this order."""
+    """The days from `first` to `last`, on which these people are alerted in this order."""
 
     first: date
     last: date
@@ -29,7 +29,7 @@ class OnCallPeriod:
 
 @dataclass(frozen=True)
 class OnCallSchedule:
-    """An `on_call` role, or (`school`) one school's own chain for it."""
+    """The periods of an `on_call` role, for one school or (None) for all others."""
 
     role: str
     school: str | None
@@ -39,32 +39,39 @@ class OnCallSchedule:
 @console.get("/on-call")
 @allow_roles(*ACCOUNT_ROLES)
 def on_call() -> str:
-    """The calendar."""
+    """Show the calendar."""
     district = get_runtime().library.district
     today = district.to_local_time(now()).date()
-    last = today + timedelta(days=ON_CALL_DAYS_SHOWN - 1)
-    closed = [day for day in district.closed_days if today <= day <= last]
-    shown = {"chains": build_schedules(district, today), "staff": district.staff, "schools": district.schools}
-    return render_template("console/on_call.html", **shown, closed=closed, hours=_format_hours, today=today)
+    last_day = today + timedelta(days=ON_CALL_DAYS_SHOWN - 1)
+    page = {
+        "chains": build_schedules(district, today),
+        "staff": district.staff,
+        "schools": district.schools,
+        "closed": [day for day in district.closed_days if today <= day <= last_day],
+        "hours": _format_hours,
+        "today": today,
+    }
+    return render_template("console/on_call.html", **page)
 
 
 def build_schedules(district: District, today: date) -> list[OnCallSchedule]:
-    """Every role's turns, and those of each school that has people of its own for it."""
-    wanted = [(role, school) for role, chain in district.on_call.items() for school in (None, *chain.schools)]
-    return [OnCallSchedule(role, school, build_periods(district, role, school, today)) for role, school in wanted]
+    """Return the schedule of each role, and of each school that has its own people for the role."""
+    schedules = []
+    for role, chain in district.on_call.items():
+        for school in (None, *chain.schools):
+            schedules.append(OnCallSchedule(role, school, build_periods(district, role, school, today)))
+    return schedules
 
 
 def build_periods(district: District, role: str, school: str | None, today: date) -> tuple[OnCallPeriod, ...]:
-    """The next days of one chain; days with the same order are one turn."""
-    days = [today + timedelta(days=number) for number in range(ON_CALL_DAYS_SHOWN)]
-    orders = [(day, district.list_on_call(role, school, _get_noon(district, day))) for day in days]
-    return tuple(
-        _build_period(people, [day for day, _ in group]) for people, group in groupby(orders, lambda one: one[1])
-    )
-
-
-def _build_period(people: tuple[str, ...], days: list[date]) -> OnCallPeriod:
-    return OnCallPeriod(days[0], days[-1], people)
+    """Return the periods of the next days. Successive days with the same order are one period."""
+    all_days = [today + timedelta(days=number) for number in range(ON_CALL_DAYS_SHOWN)]
+    orders = [(day, district.list_on_call(role, school, _get_noon(district, day))) for day in all_days]
+    periods = []
+    for people, group in groupby(orders, lambda order: order[1]):
+        days = [day for day, _people in group]
+        periods.append(OnCallPeriod(days[0], days[-1], people))
+    return tuple(periods)
 
 
 def _get_noon(district: District, day: date) -> datetime:
@@ -72,5 +79,7 @@ def _get_noon(district: District, day: date) -> datetime:
 
 
 def _format_hours(hours: WorkingHours) -> str:
+    if not hours.days:
+        return "–"
     days = tuple(DAYS_OF_WEEK.index(day) for day in hours.days)
-    return dates.format_hours(hours.start, hours.end, days, page_language()) if days else "–"
+    return dates.format_hours(hours.start, hours.end, days, page_language())

@@ -1,4 +1,4 @@
-"""From a case: send a family the name and number of a partner, in its language, and ask it later."""
+"""The action to refer a family to a partner from a case, by a text in the family's language."""
 
 import secrets
 from typing import Any
@@ -29,10 +29,12 @@ REFERRAL_ANSWER_LABELS = {
 
 
 def build_referral_section(runtime: Runtime, db: Any, case: Case, contact: Contact) -> dict[str, Any]:
-    """What the case page shows of referrals: whom it may name, and what was said of those before."""
-    may = case.topic not in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
+    """Build the referral values of the case page: the available partners, and earlier referrals with their answers."""
+    partners: Any = {}
+    if case.topic not in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT:
+        partners = cases_referrals.list_available_partners(runtime, contact.language or "en", now())
     return {
-        "partners": cases_referrals.list_available_partners(runtime, contact.language or "en", now()) if may else {},
+        "partners": partners,
         "referred": referrals.list_for_case(db, case.id),
         "referral_said": REFERRAL_ANSWER_LABELS,
         "all_partners": runtime.library.district.partners,
@@ -42,18 +44,19 @@ def build_referral_section(runtime: Runtime, db: Any, case: Case, contact: Conta
 @console.post("/cases/<int:case_id>/refer")
 @allow_roles(STAFF)
 def refer(case_id: int) -> ResponseReturnValue:
-    """The family gets the text; the partner gets nothing from us."""
-    here, name = get_runtime(), request.form.get("partner", "")
+    """Send the referral text to the family. The partner gets no data about the family."""
+    runtime, partner = get_runtime(), request.form.get("partner", "")
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
-    with here.database.read() as db:
+    with runtime.database.read() as db:
         case = cases.get(db, case_id)
         contact = contacts.get(db, case.contact_id)
-    way = find_reply_route(here, contact)
-    if not way.possible:
-        flash(way.how)
-    elif not cases_referrals.can_send_as_one_message(here, case, name, current_user.by):
+    route = find_reply_route(runtime, contact)
+    referral = cases_referrals.ReferralRequest(case_id, partner, current_user.by, once)
+    if not route.possible:
+        flash(route.how)
+    elif not cases_referrals.can_send_as_one_message(runtime, case, partner, current_user.by):
         flash(_("You can't refer to this partner now, or the text is too long. Call the family."))
-    elif not cases_referrals.refer_family(here, cases_referrals.ReferralRequest(case_id, name, current_user.by, once)):
+    elif not cases_referrals.refer_family(runtime, referral):
         flash(_("This case isn't assigned to you. Claim it first."))
     else:
         flash(_("The family gets the name and number. In five days, we ask whether it helped."))

@@ -1,4 +1,4 @@
-"""Voice notes on the page of a case: played from here, never from Twilio; who listened; why one cannot be played."""
+"""Voice notes on the case page. Puente plays its own copy, never Twilio's, and records who listened."""
 
 from dataclasses import dataclass
 
@@ -27,13 +27,13 @@ VOICE_NOTE_ERROR_TEXTS = {
     "denied": N_("Twilio rejected our password for a day. Inform the technical contact, and call the family."),
     "away": N_("Twilio couldn't be reached for a day. Ask the family to send it again, or call."),
 }
-"""Why a note could not be fetched, and what to do."""
+"""Why Puente couldn't fetch a voice note, and what to do."""
 UNPLAYABLE_AUDIO_TYPES = frozenset({"audio/amr", "audio/3gpp"})
 
 
 @dataclass(frozen=True)
 class VoiceNoteView:
-    """A note, ready to be shown; `why` in words where it cannot be played."""
+    """A voice note with the texts to show. `why` explains why it can't be played, or is ""."""
 
     note: VoiceNote
     at: str
@@ -43,45 +43,46 @@ class VoiceNoteView:
 
 
 def list_voice_notes(runtime: Runtime, db: Transaction, case_id: int) -> list[VoiceNoteView]:
-    """The voice notes of a case, in order."""
+    """Return the voice notes of a case, in order."""
     return [_build_voice_note_view(runtime, note) for note in voice_notes.list_for_case(db, case_id)]
 
 
 def _build_voice_note_view(runtime: Runtime, note: VoiceNote) -> VoiceNoteView:
-    why = _(VOICE_NOTE_ERROR_TEXTS[note.reason]) if note.state == "refused" else ""
-    heard = (
-        f"{get_staff_name(runtime, note.heard_by)}, {format_short_moment(note.heard_at)}"
-        if note.heard_by and note.heard_at
-        else ""
-    )
+    why = heard = ""
+    if note.state == "refused":
+        why = _(VOICE_NOTE_ERROR_TEXTS[note.reason])
+    if note.heard_by and note.heard_at:
+        heard = f"{get_staff_name(runtime, note.heard_by)}, {format_short_moment(note.heard_at)}"
     return VoiceNoteView(note, format_short_moment(note.at), language_name(note.language), why, heard)
 
 
 @console.get("/cases/<int:case_id>/voice/<int:note_id>")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def voice_note(case_id: int, note_id: int) -> Response:
-    """The sound itself, in parts if the browser asks for them; who listens stands in the audit log."""
-    here, at = get_runtime(), now()
-    with here.database.read() as db:
+    """Return the sound, or the range that the browser requests. Record the listener in the audit log."""
+    with get_runtime().database.read() as db:
         note = voice_notes.find(db, note_id)
-        known = note is not None and case_id in (note.case_id, note.urgent_case_id)
-        audio = voice_notes.load_audio(db, note) if note and known else None
+        audio = None
+        if note and case_id in (note.case_id, note.urgent_case_id):
+            audio = voice_notes.load_audio(db, note)
     if note is None or audio is None:
         abort(404, _("This voice note isn't part of this case."))
     audit_view("listened to a voice message", f"case {case_id}", f"voice message {note_id}")
     if request.headers.get("Range", "bytes=0-").startswith("bytes=0-"):
-        with here.database.write() as db:
-            voice_notes.mark_heard(db, note_id, current_user.by, at)
+        with get_runtime().database.write() as db:
+            voice_notes.mark_heard(db, note_id, current_user.by, now())
     audio, content_type = _convert_for_browser(audio, note.content_type)
-    answer = Response(audio, mimetype=content_type)
-    answer.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
-    answer.make_conditional(request, accept_ranges=True, complete_length=len(audio))
-    return answer
+    response = Response(audio, mimetype=content_type)
+    response.headers["Content-Disposition"] = f"inline; filename=voice-{note_id}"
+    response.make_conditional(request, accept_ranges=True, complete_length=len(audio))
+    return response
 
 
 def _convert_for_browser(audio: bytes, content_type: str) -> tuple[bytes, str]:
-    """As browsers play it: what some phones send by MMS none does.  As it came where it cannot be converted (longer
-    than two minutes, no ffmpeg): a program on the listener's machine may still play it."""
+    """Convert formats that no browser plays, which some phones send by MMS, to MP3.
+
+    If the conversion fails (longer than two minutes, no ffmpeg), return the original. A desktop program can play it.
+    """
     if content_type not in UNPLAYABLE_AUDIO_TYPES:
         return audio, content_type
     try:

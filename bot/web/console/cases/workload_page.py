@@ -1,4 +1,4 @@
-"""Who carries the open cases: the share of each role, so that nobody (an EL coordinator) carries everything alone."""
+"""The workload page: the share of open cases by role, which shows when one role has too many of them."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT
 from bot.web.core.current_runtime import get_runtime
 
 SHARE_ROUNDING_PERCENT = 10
-"""Shares are rounded to so many percent: nobody can count single cases in them."""
-OVERLOAD_PERCENT = 50
+"""Shares are rounded to this many percent, so that they don't reveal single cases."""
+OVERLOAD_PERCENT, EL_OVERLOAD_PERCENT = 50, 30
 
 
 @dataclass(frozen=True)
 class WorkloadShare:
-    """`percent` of the open cases are on this role's desk; `alone`: far too much for one."""
+    """The share of open cases that a role is responsible for. `alone` marks a role with too many."""
 
     role: str
     percent: int
@@ -30,27 +30,25 @@ class WorkloadShare:
 @console.get("/load", endpoint="load")
 @allow_roles(*ACCOUNT_ROLES)
 def load_page() -> str:
-    """The shares, by the role of who took a case, or who is alerted first for it."""
+    """Show the shares, by the role of the assignee or, before the assignment, of the first person alerted."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        found = case_stats.list_open_assignments(db)
-    return render_template(
-        "console/load.html", shares=calculate_shares(runtime.library.district, found), least=MIN_SHOWN_COUNT
-    )
+        open_cases = case_stats.list_open_assignments(db)
+    shares = calculate_shares(runtime.library.district, open_cases)
+    return render_template("console/load.html", shares=shares, least=MIN_SHOWN_COUNT)
 
 
 def calculate_shares(district: District, open_cases: Iterable[tuple[str | None, str]]) -> list[WorkloadShare] | None:
-    """The shares of these open cases, each (who took it, whom it is for); None: too few to say."""
-    counted = Counter(_find_responsible_role(district, *one) for one in open_cases)
-    total = sum(counted.values())
+    """Return the shares of these (assignee, role) pairs, largest first. Return None for too few cases."""
+    case_counts = Counter(_find_responsible_role(district, assignee, role) for assignee, role in open_cases)
+    total = sum(case_counts.values())
     if total < MIN_SHOWN_COUNT:
         return None
-    rounded = {
-        role: round(100 * count / total / SHARE_ROUNDING_PERCENT) * SHARE_ROUNDING_PERCENT
-        for role, count in counted.items()
-    }
-    made = [WorkloadShare(role, percent, _is_overloaded(role, percent)) for role, percent in rounded.items()]
-    return sorted(made, key=lambda one: (-one.percent, one.role))
+    shares = []
+    for role, count in case_counts.items():
+        percent = round(100 * count / total / SHARE_ROUNDING_PERCENT) * SHARE_ROUNDING_PERCENT
+        shares.append(WorkloadShare(role, percent, _is_overloaded(role, percent)))
+    return sorted(shares, key=lambda share: (-share.percent, share.role))
 
 
 def _find_responsible_role(district: District, claimed_by: str | None, role: str) -> str:
@@ -59,5 +57,7 @@ def _find_responsible_role(district: District, claimed_by: str | None, role: str
 
 
 def _is_overloaded(role: str, percent: int) -> bool:
-    """Half of everything; for a teacher or coordinator of English learners already a third."""
-    return percent >= (30 if EL_COORDINATOR_PATTERN.search(role.casefold()) else OVERLOAD_PERCENT)
+    """Whether the share is too large: half of all cases, or 30% for staff who work with English learners."""
+    if EL_COORDINATOR_PATTERN.search(role.casefold()):
+        return percent >= EL_OVERLOAD_PERCENT
+    return percent >= OVERLOAD_PERCENT

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which case or login, for who answers for the records."""
+"""The audit log page for the records officer: who did what to which case or account."""
 
 from datetime import timedelta
 
@@ -43,25 +43,27 @@ AUDIT_ACTION_TEXTS = (
     *(N_("hashed addresses under the newest key"),),
     *(N_("second factor taken away"), N_("recovery code used"), N_("sessions ended")),
 )
-"""What the audit log tells, for the catalogs; it is kept in English."""
+"""The actions in the audit log, listed here for the catalogs. The log stores them in English."""
 
 
 def audit_view(action: str, subject: str, why: str = "") -> None:
-    """Write into the audit log what whoever is logged in looks at, once an hour: for parts that a page asks for every
-    few seconds, and that somebody can ask for without the page."""
-    here, at = get_runtime(), now()
-    entry = audit_log.AuditEntry(0, at, current_user.by, action, subject, why)
-    with here.database.read() as db:
-        known = audit_log.is_recorded(db, entry, at - VIEW_AUDIT_INTERVAL)
-    if not known:
-        with here.database.write() as db:
-            audit_log.record(db, entry.who, action, subject, at, why)
+    """Record in the audit log what the current user views, at most once an hour.
+
+    Use this for parts that a page polls every few seconds and that can be requested without the page.
+    """
+    database, current_time = get_runtime().database, now()
+    entry = audit_log.AuditEntry(0, current_time, current_user.by, action, subject, why)
+    with database.read() as db:
+        is_recorded = audit_log.is_recorded(db, entry, current_time - VIEW_AUDIT_INTERVAL)
+    if not is_recorded:
+        with database.write() as db:
+            audit_log.record(db, entry.who, action, subject, current_time, why)
 
 
 @console.get("/audit", endpoint="audit")
 @allow_roles(RECORDS_OFFICER, APPROVER)
 def audit_page() -> str:
-    """Who did what, the newest first; of one case or login, if it is named; and whether anything was taken out."""
+    """Show the newest entries, optionally of one case or account, and whether the log was tampered with."""
     subject = request.args.get("subject", "").strip()[:64]
     with get_runtime().database.read() as db:
         entries = audit_log.list_newest(db, AUDIT_PAGE_SIZE, subject or None)

@@ -1,4 +1,4 @@
-"""What the case page shows, as plain values: the talk, its translations, how far each text has come, the reply box."""
+"""The values that the case page shows: the conversation, its translations, delivery statuses, and the reply route."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ TRANSLATION_WARNING_TEXTS = {
 
 @dataclass(frozen=True)
 class ChatBubble:
-    """One thing said, ready to be shown; `language` is for the `lang` of the words, `rtl` for their direction."""
+    """One message of the conversation with the texts to show. `again` says whether staff can resend it."""
 
     message: CaseMessage
     who: str
@@ -48,9 +48,9 @@ class ChatBubble:
 
 @dataclass(frozen=True)
 class ReplyRoute:
-    """How a text gets to the family now: `how` in words; `possible` False: no free text can be sent, `how` says why.
+    """How a text can reach the family now, explained in `how`. If it can't (`possible` is False), `how` explains why.
 
-    `template`: then an approved WhatsApp template may ask the family to write ("we have a message for you").
+    `template` says whether a message template can ask the family to write first.
     """
 
     possible: bool
@@ -59,7 +59,7 @@ class ReplyRoute:
 
 
 def list_chat_bubbles(runtime: Runtime, db: Transaction, case_id: int) -> list[ChatBubble]:
-    """Everything said about a case that was not thrown away."""
+    """Return the messages of a case without discarded drafts."""
     return [
         _build_chat_bubble(runtime, db, message)
         for message in case_messages.list_for_case(db, case_id)
@@ -68,13 +68,17 @@ def list_chat_bubbles(runtime: Runtime, db: Transaction, case_id: int) -> list[C
 
 
 def compute_chat_digest(bubbles: list[ChatBubble]) -> str:
-    """Changes when anything of the talk does: the page asks for news by it."""
-    states = [f"{one.message.id}:{one.message.state}:{one.message.translation}:{one.arrived}" for one in bubbles]
+    """Return a digest that changes with the conversation. The page polls with it."""
+    states = []
+    for bubble in bubbles:
+        message = bubble.message
+        states.append(f"{message.id}:{message.state}:{message.translation}:{bubble.arrived}")
     return sha256("|".join(states).encode()).hexdigest()[:16]
 
 
 def _build_chat_bubble(runtime: Runtime, db: Transaction, message: CaseMessage) -> ChatBubble:
     delivery = deliveries.find(db, message.delivery_id) if message.delivery_id else None
+    warnings = [_(TRANSLATION_WARNING_TEXTS[key]) for key in message.warnings if key in TRANSLATION_WARNING_TEXTS]
     return ChatBubble(
         message=message,
         who=_get_author_name(runtime, message),
@@ -84,14 +88,12 @@ def _build_chat_bubble(runtime: Runtime, db: Transaction, message: CaseMessage) 
         language=language_name(message.language),
         to_language=language_name(message.to_language) if message.to_language else "",
         is_right_to_left=message.language in RIGHT_TO_LEFT_LANGUAGES,
-        warnings=tuple(
-            _(TRANSLATION_WARNING_TEXTS[one]) for one in message.warnings if one in TRANSLATION_WARNING_TEXTS
-        ),
+        warnings=tuple(warnings),
     )
 
 
 def describe_delivery(state: str, code: int | None) -> str:
-    """How far a text has come; for one that failed, why and what the office can do."""
+    """Describe the delivery status. For a failed delivery, explain why and what the office can do."""
     if state in FAILED_STATES:
         return _("Not delivered. {why}", why=_(ERROR_EXPLANATIONS.get(code or 0, UNKNOWN_ERROR_EXPLANATION)))
     return _(DELIVERY_STATE_LABELS.get(state, state))
@@ -100,43 +102,44 @@ def describe_delivery(state: str, code: int | None) -> str:
 def _get_author_name(runtime: Runtime, message: CaseMessage) -> str:
     if message.author in ("staff", "note"):
         return get_staff_name(runtime, message.staff)
-    return _("The family") if message.author == "family" else _("The automated helper")
+    if message.author == "family":
+        return _("The family")
+    return _("The automated helper")
 
 
 def get_staff_name(runtime: Runtime, staff_id: str | None) -> str:
-    """A member of staff by name; a login that is nobody of the district file by its own."""
+    """Return the staff member's name. For an account outside the district file, return the account's name."""
     member = runtime.library.district.staff.get(staff_id or "")
     return member.name if member else (staff_id or "")
 
 
-def format_age(at: datetime) -> str:
-    """How long ago, in the largest unit that says enough."""
-    minutes = max(0, int((now() - at).total_seconds() // 60))
+def format_age(timestamp: datetime) -> str:
+    """Return the age of a timestamp: in minutes up to 1 hour, in hours up to 48 hours, and then in days."""
+    minutes = max(0, int((now() - timestamp).total_seconds() // 60))
     if minutes < 60:
         return _("{count} min", count=minutes)
-    return _("{count} h", count=minutes // 60) if minutes < 48 * 60 else _("{count} days", count=minutes // 1440)
+    if minutes < 48 * 60:
+        return _("{count} h", count=minutes // 60)
+    return _("{count} days", count=minutes // 1440)
 
 
 def find_reply_route(runtime: Runtime, contact: Contact) -> ReplyRoute:
-    """What the reply box promises: it never takes a text that would silently fail."""
+    """Find the route for a reply, so that the reply box never accepts a text that can't be delivered."""
     if contact.opted_out_at:
         return ReplyRoute(False, _("The family opted out of texts (STOP). Call instead."))
-    way = find_delivery_route(runtime, contact)
-    if way.address is None:
-        closed = _("WhatsApp is closed because the family last wrote more than 24 hours ago, and there is no SMS.")
-        return ReplyRoute(
-            False,
-            closed,
-            template=bool(find_delivery_route(runtime, contact, staff_conversation.WAITING_TEMPLATE).template),
-        )
-    if way.transport == "call":
+    route = find_delivery_route(runtime, contact)
+    if route.address is None:
+        reason = _("WhatsApp is closed because the family last wrote more than 24 hours ago, and there is no SMS.")
+        template = find_delivery_route(runtime, contact, staff_conversation.WAITING_TEMPLATE).template
+        return ReplyRoute(False, reason, template=bool(template))
+    if route.transport == "call":
         return ReplyRoute(True, _("Sent as a voice call in the daytime."))
-    if not way.address.startswith("whatsapp:"):
-        late = contact.channel == "whatsapp"
-        return ReplyRoute(True, _("WhatsApp is closed, so your message is sent by SMS.") if late else _("Sent by SMS."))
-    return ReplyRoute(
-        True, _("Sent by WhatsApp until {time}, and then by SMS.", time=_format_window_end(runtime, contact))
-    )
+    if route.address.startswith("whatsapp:"):
+        window_end = _format_window_end(runtime, contact)
+        return ReplyRoute(True, _("Sent by WhatsApp until {time}, and then by SMS.", time=window_end))
+    if contact.channel == "whatsapp":
+        return ReplyRoute(True, _("WhatsApp is closed, so your message is sent by SMS."))
+    return ReplyRoute(True, _("Sent by SMS."))
 
 
 def _format_window_end(runtime: Runtime, contact: Contact) -> str:

@@ -1,4 +1,4 @@
-"""The words of the console, in the language of who reads them: English in the code, the others in `words/<lang>.po`."""
+"""Translation of the console's texts. The code contains the English texts, and `words/<lang>.po` the translations."""
 
 from datetime import date, datetime
 from functools import cache
@@ -16,67 +16,71 @@ from bot.web.core.current_runtime import get_runtime
 
 ENGLISH = "en"
 CATALOG_DIR = Path(__file__).parents[1] / "words"
-"""`words/`: `make messages` brings its catalogs up to date, `bot check` says what they lack."""
+"""`make messages` updates the catalogs in `words/`, and `bot check` lists their missing texts."""
 
 
 def _(text: str, /, **values: object) -> str:
-    """`text` in the page's language, with its `{placeholders}` filled in; English where a catalog lacks it."""
-    words = _load_console_catalogs().translate(page_language(), text)
-    return words.format(**values) if values else words
+    """Translate `text` into the page's language, and fill in its `{placeholders}`. Missing texts stay in English."""
+    translated = _load_console_catalogs().translate(page_language(), text)
+    return translated.format(**values) if values else translated
 
 
 def N_(text: str) -> str:
-    """Marks a text of a constant for the catalogs; `_` is called where it is shown."""
+    """Mark the text of a constant for the catalogs. Call `_` where you show it."""
     return text
 
 
 def page_language() -> str:
-    """The language that somebody chose for the pages; before the login, what their browser asks for."""
+    """Return the language that the user chose. Before the login, return the best match for the browser's languages."""
     if not has_request_context():
         return ENGLISH
-    if current_user.is_authenticated:
-        return str(current_user.language) if current_user.language in _list_languages() else ENGLISH
-    return request.accept_languages.best_match(_list_languages(), ENGLISH)
+    if not current_user.is_authenticated:
+        return request.accept_languages.best_match(_list_languages(), ENGLISH)
+    if current_user.language in _list_languages():
+        return str(current_user.language)
+    return ENGLISH
 
 
 def page_is_draft() -> bool:
-    """Whether no person has reviewed the words of this page."""
-    return any(words.is_draft for words in _load_console_catalogs().texts.get(page_language(), {}).values())
+    """Whether the catalog of the page's language contains texts that no person has reviewed."""
+    return any(text.is_draft for text in _load_console_catalogs().texts.get(page_language(), {}).values())
 
 
-def moment(at: datetime) -> str:
-    """A moment on the district's clocks, in the page's language."""
-    return dates.format_moment(get_runtime().library.district.to_local_time(at), page_language())
+def moment(timestamp: datetime) -> str:
+    """Format a timestamp in the district's time zone and the page's language."""
+    return dates.format_moment(get_runtime().library.district.to_local_time(timestamp), page_language())
 
 
-def format_short_moment(at: datetime) -> str:
-    """The hour of a moment of today, the day with it for an older one."""
-    here = get_runtime().library.district.to_local_time
-    local, language = here(at), page_language()
-    hour = format_time(local, "short", locale=language)
-    return hour if local.date() == here(now()).date() else f"{format_skeleton('MMMd', local, locale=language)}, {hour}"
+def format_short_moment(timestamp: datetime) -> str:
+    """Format the local time of a timestamp, preceded by the date if it isn't today."""
+    to_local_time = get_runtime().library.district.to_local_time
+    local_time, language = to_local_time(timestamp), page_language()
+    time_text = format_time(local_time, "short", locale=language)
+    if local_time.date() == to_local_time(now()).date():
+        return time_text
+    return f"{format_skeleton('MMMd', local_time, locale=language)}, {time_text}"
 
 
-def day(on: date) -> str:
-    """A day with its weekday, in the page's language."""
-    return dates.format_day(on, page_language())
+def day(value: date) -> str:
+    """Format a date with its weekday, in the page's language."""
+    return dates.format_day(value, page_language())
 
 
-def full_day(on: date) -> str:
-    """A day with its year, in the page's language."""
-    return dates.format_full_date(on, page_language())
+def full_day(value: date) -> str:
+    """Format a date with its year, in the page's language."""
+    return dates.format_full_date(value, page_language())
 
 
 def language_name(code: str) -> str:
-    """What a family's language is called in the page's language."""
+    """Return the name of a language in the page's language."""
     return Locale.parse(page_language()).languages.get(code.replace("-", "_")) or code
 
 
 def register_translations(app: Flask) -> None:
-    """Templates write `_("...")` as Python does.  Raises `BadSource` for a catalog that cannot be read."""
+    """Make `_` and the formatting functions available in templates. Raises `SourceError` for an unreadable catalog."""
     _load_console_catalogs()
-    given = (page_language, page_is_draft, moment, day, full_day, language_name)
-    app.jinja_env.globals.update({"_": _, **{one.__name__: one for one in given}})
+    functions = (page_language, page_is_draft, moment, day, full_day, language_name)
+    app.jinja_env.globals.update({"_": _, **{function.__name__: function for function in functions}})
 
 
 @cache

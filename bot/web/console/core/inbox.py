@@ -1,4 +1,4 @@
-"""The inbox: who needs a person, the gravest first; finding a case by its number or by a family's phone."""
+"""The inbox: open cases by severity, links from alerts, and the search for a case by its number or a phone number."""
 
 from dataclasses import dataclass
 from itertools import islice
@@ -30,8 +30,10 @@ console = Blueprint(
 
 @dataclass(frozen=True)
 class InboxRow:
-    """One case as a line of the inbox; `opens` says whether this person may open it.  A viewer may not, and reads how
-    long the list is: a topic, a language and a school together would tell of one family."""
+    """One case in the inbox. `opens` says whether the current user can open it.
+
+    A viewer can't, and sees only the number of cases. Topic, language, and school together could identify a family.
+    """
 
     case: Case
     title: str
@@ -45,20 +47,20 @@ class InboxRow:
 @console.get("/")
 @allow_roles(*ACCOUNT_ROLES)
 def inbox() -> ResponseReturnValue:
-    """Who needs a person; the list asks for news by itself."""
+    """Show the inbox, whose list polls for updates."""
     return render_template("console/inbox.html", rows=_list_rows(), show=_read_tab(), shows=_get_tab_labels())
 
 
 @console.get("/inbox/rows")
 @allow_roles(*ACCOUNT_ROLES)
 def inbox_rows() -> ResponseReturnValue:
-    """Only the list, for the page that asks every few seconds."""
+    """Return only the list, for polling."""
     return render_template("console/rows.html", rows=_list_rows(), show=_read_tab())
 
 
 def _read_tab() -> str:
-    wanted = request.args.get("show", "open")
-    return wanted if wanted in INBOX_TABS else "open"
+    tab = request.args.get("show", "open")
+    return tab if tab in INBOX_TABS else "open"
 
 
 def _get_tab_labels() -> dict[str, str]:
@@ -66,12 +68,15 @@ def _get_tab_labels() -> dict[str, str]:
 
 
 def _list_rows() -> list[InboxRow]:
-    """The gravest first, and of those the oldest; what is done, the newest first."""
-    here, done = get_runtime(), _read_tab() == "done"
-    with here.database.read() as db:
-        found = case_list.iterate_done(db) if done else case_list.iterate_open(db)
-        mine = (one for one in found if _is_in_tab(_read_tab(), one) and _can_see(here, one))
-        return [_build_row(here, one) for one in islice(mine, MAX_DONE_ROWS if done else MAX_INBOX_ROWS)]
+    """Return open cases by severity and then by age, or done cases with the newest first."""
+    runtime, tab = get_runtime(), _read_tab()
+    with runtime.database.read() as db:
+        if tab == "done":
+            all_cases, limit = case_list.iterate_done(db), MAX_DONE_ROWS
+        else:
+            all_cases, limit = case_list.iterate_open(db), MAX_INBOX_ROWS
+        visible = (case for case in all_cases if _is_in_tab(tab, case) and _can_see(runtime, case))
+        return [_build_row(runtime, case) for case in islice(visible, limit)]
 
 
 def _is_in_tab(tab: str, case: Case) -> bool:
@@ -100,15 +105,17 @@ def _build_row(runtime: Runtime, case: Case) -> InboxRow:
 @console.get("/open/<secret>")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def open_link(secret: str) -> ResponseReturnValue:
-    """A link that staff got by text: it opens its case once, for whoever may see that; who may not does not use it up,
-    nor does a machine that only asks what is there (HEAD)."""
-    here, at = get_runtime(), now()
-    with here.database.write() as db:
-        case_id = one_time_links.find_case_id(db, secret[:64], at)
+    """Open the case of a one-time link that staff got by text.
+
+    A user who can't see the case doesn't use up the link. Neither does a HEAD request, such as a link preview.
+    """
+    runtime, current_time = get_runtime(), now()
+    with runtime.database.write() as db:
+        case_id = one_time_links.find_case_id(db, secret[:64], current_time)
         case = cases.find(db, case_id) if case_id else None
-        opens = case is not None and request.method == "GET" and is_in_scope(here.library.district, current_user, case)
-        if opens and one_time_links.use(db, secret[:64], at):
-            audit_log.record(db, current_user.by, "opened a link", f"case {case_id}", at)
+        is_visible = case is not None and is_in_scope(runtime.library.district, current_user, case)
+        if is_visible and request.method == "GET" and one_time_links.use(db, secret[:64], current_time):
+            audit_log.record(db, current_user.by, "opened a link", f"case {case_id}", current_time)
             return redirect(url_for("console.case", case_id=case_id))
     abort(404, _("This link was used or has expired. Search for the case number."))
 
@@ -116,33 +123,36 @@ def open_link(secret: str) -> ResponseReturnValue:
 @console.get("/search")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def search() -> ResponseReturnValue:
-    """The form: by number, or by a phone that somebody types; nothing is listed by itself."""
+    """Show the empty search form for a case number or a phone number."""
     return render_template("console/search.html", rows=None, asked="")
 
 
 @console.post("/search")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def found() -> ResponseReturnValue:
-    """The cases that fit; the number typed stands in no address and no log."""
-    asked, here = request.form.get("for", "").strip()[:40], get_runtime()
-    with here.database.read() as db:
-        fitting = _find_cases(here, db, asked)
-    rows = [_build_row(here, one) for one in fitting if is_in_scope(here.library.district, current_user, one)]
-    return render_template("console/search.html", rows=rows, asked=asked)
+    """Show the matching cases. The form uses POST so that the phone number appears in no URL and no log."""
+    search_text, runtime = request.form.get("for", "").strip()[:40], get_runtime()
+    with runtime.database.read() as db:
+        matches = _find_cases(db, search_text)
+    district = runtime.library.district
+    rows = [_build_row(runtime, case) for case in matches if is_in_scope(district, current_user, case)]
+    return render_template("console/search.html", rows=rows, asked=search_text)
 
 
-def _find_cases(runtime: Runtime, db: Transaction, search_text: str) -> list[Case]:
+def _find_cases(db: Transaction, search_text: str) -> list[Case]:
     if search_text.lstrip("#").isdecimal() and len(search_text) < 8:
-        one = cases.find(db, int(search_text.lstrip("#")))
-        return [one] if one else []
+        case = cases.find(db, int(search_text.lstrip("#")))
+        return [case] if case else []
     digits = "".join(char for char in search_text if char.isdecimal())
     number = f"+1{digits}" if len(digits) == 10 else f"+{digits}"
-    who = contacts.list_for_number(db, number)
-    return [case for one in who for case in cases.list_for_contact(db, one.id)]
+    matching_contacts = contacts.list_for_number(db, number)
+    return [case for contact in matching_contacts for case in cases.list_for_contact(db, contact.id)]
 
 
 def get_topic_title(topic: str) -> str:
-    """A topic in the words of its flow's title."""
+    """Return the title of the topic's flow, or a fallback for a topic without a flow."""
     flows = get_runtime().library.flows
     name = flows.find_by_intent(topic) or topic
-    return flows.flows[name].title if name in flows.flows else FALLBACK_TOPIC_TITLES.get(topic, topic.replace("_", " "))
+    if name in flows.flows:
+        return flows.flows[name].title
+    return FALLBACK_TOPIC_TITLES.get(topic, topic.replace("_", " "))

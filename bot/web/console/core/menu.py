@@ -1,4 +1,4 @@
-"""The menu: every page under what one comes to do; a template shows the groups that hold a page for this login."""
+"""The menu of the console, grouped by task. It contains only the pages that the current user can open."""
 
 from flask import Flask
 from flask_login import current_user
@@ -7,13 +7,17 @@ from bot.web.console.core.console_i18n import _
 from bot.web.core.current_runtime import get_runtime
 
 MenuLink = tuple[str, str]
-"""(endpoint, words) of a page."""
+"""(endpoint, label) of a page."""
 
 
 def menu() -> list[tuple[str, list[MenuLink]]]:
-    """(heading, its pages), the most pressing first; only what this login opens, and no heading over nothing."""
-    own = [(heading, [link for link in links if current_user.may_open(link[0])]) for heading, links in _build_groups()]
-    return [(heading, links) for heading, links in own if links]
+    """Return (heading, pages) of each group with pages that the current user can open."""
+    groups = []
+    for heading, links in _build_groups():
+        allowed_links = [(endpoint, label) for endpoint, label in links if current_user.may_open(endpoint)]
+        if allowed_links:
+            groups.append((heading, allowed_links))
+    return groups
 
 
 def _build_groups() -> list[tuple[str, list[MenuLink]]]:
@@ -90,11 +94,11 @@ def _list_oversight_pages() -> list[MenuLink]:
 
 
 def speaks(language: str | None) -> bool:
-    """Whether who is logged in speaks this language, as the district file says."""
-    person = get_runtime().library.district.staff.get(current_user.staff or "")
-    return bool(person and language in person.languages)
+    """Whether the current user speaks this language according to the district file."""
+    member = get_runtime().library.district.staff.get(current_user.staff or "")
+    return bool(member and language in member.languages)
 
 
 def register_menu(app: Flask) -> None:
-    """Templates call both."""
+    """Make `menu` and `speaks` available in templates."""
     app.jinja_env.globals.update(menu=menu, speaks=speaks)

@@ -1,4 +1,4 @@
-"""Who may what: every route of the console states it with `allowed`, and what states nothing is refused to all."""
+"""Permissions: each route lists its roles with `allow_roles`. A route without roles is closed to everyone."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from bot.web.core.current_runtime import get_runtime
 
 VIEWER, STAFF, RECORDS_OFFICER, APPROVER = "viewer", "staff", "records_officer", "approver"
 ADMINISTRATOR, ANYONE = "administrator", "anyone"
-"""An administrator may everything; `ANYONE` needs no login."""
+"""An administrator can open every page. `ANYONE` requires no login."""
 LEAD_ROLES = frozenset({APPROVER, ADMINISTRATOR})
-"""Who may take a case from whoever has it, and give it to somebody."""
+"""The roles that can take a case from its assignee and assign it to another person."""
 ACCOUNT_ROLES = (VIEWER, STAFF, RECORDS_OFFICER, APPROVER, ADMINISTRATOR)
 SEE_ALL_ROLES = frozenset({RECORDS_OFFICER, APPROVER, ADMINISTRATOR})
-"""Who sees every case, and needs a second factor in production."""
+"""The roles that see every case. In production, they need a second factor."""
 
 SELF_GUARDED_BLUEPRINTS = frozenset(
     {"twilio", "health", "media", "genuine", "metrics", "simulator", "simulated", "gathering", "recorded"}
 )
-"""Rooms with a guard of their own: a signature, nothing to hide, or not there in production."""
+"""Blueprints that this guard skips: they check a signature, are public, or don't run in production."""
 STATIC_FILE_ENDPOINTS = frozenset({"static", "console.static"})
 MAX_ROW_ID = 2**31 - 1
-"""What a database's integer holds; a higher number in an address is no row of anything."""
+"""The maximum of a 32-bit integer column. No row has a higher ID."""
 ENDPOINTS_WITHOUT_TOTP = frozenset({"console.account", "console.factor_form", "console.set_factor", "console.log_out"})
-"""Where somebody may go who must set up a second factor first."""
+"""The pages for a user who must set up a second factor first."""
 
 
 def read_form_row_id(name: str = "id") -> int:
-    """The row that a form names; 0, which no row has, for what is no number of a row."""
-    number = request.form.get(name, 0, type=int)
-    return number if 0 < number <= MAX_ROW_ID else 0
+    """Return the row ID in the form, or 0, which no row has, if it is invalid."""
+    row_id = request.form.get(name, 0, type=int)
+    return row_id if 0 < row_id <= MAX_ROW_ID else 0
 
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -46,7 +46,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class ConsoleUser(UserMixin):
-    """Who is logged in."""
+    """The logged-in user. `staff` is their ID in the district file, if they have one."""
 
     id: int
     name: str
@@ -57,27 +57,27 @@ class ConsoleUser(UserMixin):
 
     @property
     def by(self) -> str:
-        """How cases name this person: the staff id of the district file, else the login's name."""
+        """The name that cases and the audit log use: the staff ID or, without one, the account name."""
         return self.staff or self.name
 
     def may_open(self, endpoint: str) -> bool:
-        """Whether this person's role opens that page (`console.people`): menus show nothing else."""
+        """Whether the user's role can open an endpoint, such as `console.people`."""
         return self.role in _get_allowed_roles(endpoint)
 
 
 def allow_roles(*roles: str) -> Callable[[View], View]:
-    """Who may call this route.  Administrators may always, approvers whatever staff may."""
-    more = {ADMINISTRATOR, APPROVER} if STAFF in roles else {ADMINISTRATOR}
+    """Set the roles that can call a route. Administrators always can, and approvers can if staff can."""
+    implied_roles = {ADMINISTRATOR, APPROVER} if STAFF in roles else {ADMINISTRATOR}
 
-    def stated(view: View) -> View:
-        view.allowed_roles = frozenset(roles) | more  # type: ignore[attr-defined]
+    def set_allowed_roles(view: View) -> View:
+        view.allowed_roles = frozenset(roles) | implied_roles  # type: ignore[attr-defined]
         return view
 
-    return stated
+    return set_allowed_roles
 
 
 def install_guard(app: Flask) -> None:
-    """Put the guard before every request."""
+    """Check the access before every request."""
     app.before_request(_check_access)
 
 
@@ -102,20 +102,20 @@ def _check_access() -> ResponseReturnValue | None:
 
 
 def is_polling_request() -> bool:
-    """Whether nobody clicked: a page that stands open asks for news (htmx)."""
+    """Whether an open page polls for updates with htmx, without an action of the user."""
     return request.method == "GET" and "HX-Request" in request.headers
 
 
 def _redirect_to_login() -> ResponseReturnValue:
-    """To the login, and from there back.  A page that stood open goes there whole: nobody may be sitting before it."""
+    """Redirect to the login, which then returns to this page. For a poll, redirect the whole open page."""
     if is_polling_request():
         return "", 401, {"HX-Redirect": url_for("console.login", next=_get_open_page_path())}
-    wanted = request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("console.login", next=wanted))
+    next_path = request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("console.login", next=next_path))
 
 
 def _get_open_page_path() -> str:
-    """The path of the page that htmx says it stands on; "" for what is no address."""
+    """Return the path of the open page from the htmx header, or "" for an invalid URL."""
     try:
         return urlsplit(request.headers.get("HX-Current-URL", "")).path
     except ValueError:
@@ -128,11 +128,11 @@ def _get_allowed_roles(endpoint: str) -> frozenset[str]:
 
 
 def _check_scope() -> None:
-    """A case outside one's scope does not exist: any route with a `case_id` is held to this."""
-    asked = request.view_args or {}
-    if any(isinstance(one, int) and one > MAX_ROW_ID for one in asked.values()):
+    """Abort with 404 if the route has the `case_id` of a case that the current user can't see."""
+    arguments = request.view_args or {}
+    if any(isinstance(value, int) and value > MAX_ROW_ID for value in arguments.values()):
         abort(404)
-    case_id = asked.get("case_id")
+    case_id = arguments.get("case_id")
     if case_id is None:
         return
     with get_runtime().database.read() as db:
@@ -142,12 +142,12 @@ def _check_scope() -> None:
 
 
 def can_see_case(user: ConsoleUser, case: Case) -> bool:
-    """Whether this person may see that case."""
+    """Whether the user can see the case."""
     return is_in_scope(get_runtime().library.district, user, case)
 
 
 def is_in_scope(district: District, user: ConsoleUser, case: Case) -> bool:
-    """Staff see what they took, and what their roles and schools are alerted for."""
+    """Whether the user can see the case. Staff see the cases that they took or are alerted for."""
     if user.role in SEE_ALL_ROLES:
         return True
     if user.role != STAFF:
@@ -158,19 +158,24 @@ def is_in_scope(district: District, user: ConsoleUser, case: Case) -> bool:
 
 
 def find_on_call_roles(district: District, staff_id: str | None, school: str | None = None) -> frozenset[str]:
-    """The `on_call` roles whose people (the school's own too) this is one of, or stands in for."""
-    own = {staff_id, *(name for name, one in district.staff.items() if staff_id and one.backup == staff_id)}
-    chains = district.on_call.items()
-    return frozenset(role for role, chain in chains if own & {*chain.people, *chain.schools.get(school or "", ())})
+    """Return the `on_call` roles for which the staff member, or a person whose backup they are, is alerted."""
+    people = {staff_id}
+    if staff_id:
+        people |= {name for name, member in district.staff.items() if member.backup == staff_id}
+    roles = set()
+    for role, chain in district.on_call.items():
+        if people & {*chain.people, *chain.schools.get(school or "", ())}:
+            roles.add(role)
+    return frozenset(roles)
 
 
 def _is_alerted(district: District, user: ConsoleUser, case: Case) -> bool:
-    """Whether its role is this person's, or one that paging has widened to (`bot/cases/escalation_policy.py`)."""
+    """Whether the user has the case's role, or a role that paging has added (`bot/cases/escalation_policy.py`)."""
     role = case.role if case.role in district.on_call else "default"
     widened = district.paging.widen_to[: max(0, case.rounds_since_opened - 1)]
     return bool(find_on_call_roles(district, user.staff, case.school) & {role, *widened})
 
 
 def _is_at_school(district: District, user: ConsoleUser, school: str | None) -> bool:
-    person = district.staff.get(user.staff or "")
-    return person is None or not person.schools or school is None or school in person.schools
+    member = district.staff.get(user.staff or "")
+    return member is None or not member.schools or school is None or school in member.schools

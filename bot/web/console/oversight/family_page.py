@@ -1,6 +1,6 @@
-"""One family's data, for the records officer: what is held, a copy for a records request, and erasing it for good.
+"""Serve the page where a records officer sees, copies, or erases the data of one family.
 
-The number stands in no address and no log; that somebody looked, took a copy or erased does.
+The audit log records each lookup, copy, and erasure. The number appears in no URL and in no log.
 """
 
 import json
@@ -27,128 +27,138 @@ from bot.web.console.oversight.consent_page import MAX_PHONE_INPUT_LENGTH, norma
 from bot.web.core.current_runtime import get_runtime
 
 HASH_ONLY_TABLES = frozenset({"sent_texts"})
-"""Nothing that a person could read; the JSON copy has it."""
+"""Tables without readable text. Only the JSON copy contains them."""
 TODAY_SECTION = "conversation_of_today"
 ERASE_CONFIRMATION = "ERASE"
-"""What must be typed: nobody erases by a click."""
+"""The text that the records officer must type, so that one click can't erase a family."""
 
 
 @dataclass(frozen=True)
 class FamilyLookup:
-    """Whose number it is.  A community leader who was never written to has no contact, and a line in the register."""
+    """The contact and the family of a number. A community leader without messages has no contact."""
 
     contact: Contact | None
     family_id: int | None
 
     @property
     def audit_subject(self) -> str:
-        """How the audit log names it."""
+        """Return the subject of an audit log entry."""
         return f"family {self.family_id}" if self.family_id is not None else "family"
 
 
 @console.get("/family", endpoint="family")
 @allow_roles(RECORDS_OFFICER)
 def family_page() -> str:
-    """The form; nobody is listed by themselves."""
+    """Show the search form. The page lists no families."""
     return render_template("console/family.html", held=None, problem="")
 
 
 @console.post("/family")
 @allow_roles(RECORDS_OFFICER)
 def look_up_family() -> ResponseReturnValue:
-    """How much is held of a number, and what can be done with it."""
-    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
-    known = _look_up(here, number)
-    if known is None:
+    """Show how much data the database holds about a number, with the forms to copy or erase it."""
+    runtime, number = get_runtime(), _read_number()
+    lookup = _look_up(runtime, number)
+    if lookup is None:
         return _render_not_found(number)
-    with here.database.write() as db:
-        audit_log.record(db, current_user.by, "looked up a family", known.audit_subject, now())
-    return _render_summary(number, _summarize_data(here, known))
+    with runtime.database.write() as db:
+        audit_log.record(db, current_user.by, "looked up a family", lookup.audit_subject, now())
+    return _render_summary(number, _summarize_data(runtime, lookup))
 
 
 @console.post("/family/copy")
 @allow_roles(RECORDS_OFFICER)
 def copy_of_family() -> ResponseReturnValue:
-    """Everything that is held, opened: as JSON for a machine, as text for people."""
-    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
-    known = _look_up(here, number)
-    if known is None or known.family_id is None:
+    """Return everything that the database holds about a family, decrypted, as JSON or as readable text."""
+    runtime, number = get_runtime(), _read_number()
+    lookup = _look_up(runtime, number)
+    if lookup is None or lookup.family_id is None:
         return _render_not_found(number)
-    at, kind = now(), "json" if request.form.get("as") == "json" else "txt"
-    with here.database.write() as db:
-        found = subject_access_export.export_family(db, known.family_id)
-        found |= _export_conversation_today(here, contacts.list_address_hashes(db, known.family_id))
-        audit_log.record(db, current_user.by, "took a copy of a family's data", known.audit_subject, at, kind)
-    whole = {"district": here.library.district.name, "made_at": at.isoformat(), "records": found}
-    body = json.dumps(whole, ensure_ascii=False, indent=1) if kind == "json" else format_readable_copy(whole)
-    name = f"records-{at:%Y-%m-%d}.{kind}"
-    mime = "application/json" if kind == "json" else "text/plain"
-    return Response(
-        body,
-        mimetype=mime,
-        headers={"Content-Disposition": f"attachment; filename={name}", "Cache-Control": "no-store"},
-    )
+    current_time, kind = now(), "json" if request.form.get("as") == "json" else "txt"
+    with runtime.database.write() as db:
+        records = subject_access_export.export_family(db, lookup.family_id)
+        records |= _export_conversation_today(runtime, contacts.list_address_hashes(db, lookup.family_id))
+        audit_log.record(
+            db, current_user.by, "took a copy of a family's data", lookup.audit_subject, current_time, kind
+        )
+    export = {"district": runtime.library.district.name, "made_at": current_time.isoformat(), "records": records}
+    if kind == "json":
+        body, mime_type = json.dumps(export, ensure_ascii=False, indent=1), "application/json"
+    else:
+        body, mime_type = format_readable_copy(export), "text/plain"
+    disposition = f"attachment; filename=records-{current_time:%Y-%m-%d}.{kind}"
+    headers = {"Content-Disposition": disposition, "Cache-Control": "no-store"}
+    return Response(body, mimetype=mime_type, headers=headers)
 
 
 @console.post("/family/erase")
 @allow_roles(RECORDS_OFFICER)
 def erase_family() -> ResponseReturnValue:
-    """First the question, with what would be gone; then, once the word is typed, it is done."""
-    here, number = get_runtime(), normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
-    known = _look_up(here, number)
-    if known is None:
+    """Ask for confirmation, and show what will be erased. After the officer types the text, erase the family."""
+    runtime, number = get_runtime(), _read_number()
+    lookup = _look_up(runtime, number)
+    if lookup is None:
         return _render_not_found(number)
     if request.form.get("word", "").strip().upper() != ERASE_CONFIRMATION:
-        return _render_summary(number, _summarize_data(here, known), is_confirming=True)
+        return _render_summary(number, _summarize_data(runtime, lookup), is_confirming=True)
+    address = lookup.contact.address if lookup.contact else number
     try:
-        erasure.erase_by_address(here, known.contact.address if known.contact else number, current_user.by)
+        erasure.erase_by_address(runtime, address, current_user.by)
     except RedisError:
         problem = _("Nothing was erased because Redis isn't available. Try again in a few minutes.")
         return render_template("console/family.html", held=None, problem=problem), 503
     return render_template("console/family.html", held=None, problem="", done=True)
 
 
-def _export_conversation_today(runtime: Runtime, indexes: list[str]) -> dict[str, list[dict[str, Any]]]:
-    """The conversation of the last 24 hours, which is not in the database."""
+def _read_number() -> str:
+    return normalize_phone_number(request.form.get("number", "")[:MAX_PHONE_INPUT_LENGTH])
+
+
+def _export_conversation_today(runtime: Runtime, address_hashes: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the conversation of the last 24 hours. Only Redis has it."""
     try:
-        talks = [talk for index in indexes if (talk := runtime.conversations.find(index))]
+        found = [runtime.conversations.find(address_hash) for address_hash in address_hashes]
     except RedisError:
-        return {TODAY_SECTION: [{"missing": "Redis is away: take the copy again for the conversation of today"}]}
-    said = [{"who": who, "text": text} for talk in talks for who, text in talk.turns]
-    return {TODAY_SECTION: said} if said else {}
+        return {TODAY_SECTION: [{"missing": "Redis isn't available. To get today's conversation, make the copy again."}]}
+    turns = [
+        {"who": speaker, "text": text}
+        for conversation in found
+        if conversation
+        for speaker, text in conversation.turns
+    ]
+    return {TODAY_SECTION: turns} if turns else {}
 
 
 def format_readable_copy(export: dict[str, Any]) -> str:
-    """The same for people: a heading for each kind of record, a line for each value."""
-    lines = [f"{export['district']}", f"Copy of what is held about one family, made at {export['made_at']}", ""]
+    """Return the export as text for people, with a heading for each table and a line for each value."""
+    lines = [f"{export['district']}", f"Copy of the data about one family, made at {export['made_at']}", ""]
     for table, rows in export["records"].items():
         if table in HASH_ONLY_TABLES:
             continue
         lines += [table.replace("_", " ").upper(), ""]
         for row in rows:
-            lines += [f"  {name.replace('_', ' ')}: {_shorten_value(name, value)}" for name, value in row.items()] + [
-                ""
-            ]
+            for name, value in row.items():
+                shown = "(a sound file, only in the JSON copy)" if name == "audio" else value
+                lines.append(f"  {name.replace('_', ' ')}: {shown}")
+            lines.append("")
     return "\n".join(lines)
-
-
-def _shorten_value(name: str, value: object) -> object:
-    return "(a sound; it is in the JSON copy)" if name == "audio" else value
 
 
 def _look_up(runtime: Runtime, number: str) -> FamilyLookup | None:
     with runtime.database.read() as db:
-        found = (contacts.find(db, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
-        contact = next((one for one in found if one), None)
-        family = contact.family_id if contact else families.find(db, number)
-    return None if contact is None and family is None else FamilyLookup(contact, family)
+        candidates = (contacts.find(db, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
+        contact = next((candidate for candidate in candidates if candidate), None)
+        family_id = contact.family_id if contact else families.find(db, number)
+    if contact is None and family_id is None:
+        return None
+    return FamilyLookup(contact, family_id)
 
 
-def _summarize_data(runtime: Runtime, known: FamilyLookup) -> DataSummary:
-    if known.contact is None:
+def _summarize_data(runtime: Runtime, lookup: FamilyLookup) -> DataSummary:
+    if lookup.contact is None:
         return DataSummary()
     with runtime.database.read() as db:
-        return data_summary.summary_for_contact(db, known.contact.id)
+        return data_summary.summary_for_contact(db, lookup.contact.id)
 
 
 def _render_not_found(number: str) -> ResponseReturnValue:

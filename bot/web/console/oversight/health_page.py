@@ -1,9 +1,9 @@
-"""Is all well?  What is wrong with the line at this moment, what it means, and what to do; and what was lately."""
+"""Serve the page that shows which alarms are active, what they mean, what to do, and which ended recently."""
 
 from flask import render_template
 
 from bot.base.database import now
-from bot.content.district import District
+
 from bot.monitoring import alert_rules, notifier
 from bot.monitoring.snapshot import SystemSnapshot
 from bot.store.operations import alarms
@@ -82,62 +82,61 @@ ALARM_TEXTS = {
         ),
     ),
 }
-"""Of each alarm (`bot/alarms/rules`): what is wrong, and what to do first; docs/runbook.md says more."""
+"""Alarm name (`bot.monitoring.alert_rules`) -> (what is wrong, what to do first). For more, see docs/runbook.md."""
 
 
 @console.get("/well", endpoint="well")
 @allow_roles()
 def well_page() -> str:
-    """For who looks after the machines: the figures of this moment, with what to do."""
+    """Show the technical contact the current figures, the active alarms, and what to do."""
     runtime = get_runtime()
-    figures = get_snapshot(runtime)
-    opened, ended = _load_alarms(figures)
-    names = [runtime.library.district.staff[one].name for one in notifier.list_technical_contacts(runtime)]
+    snapshot = get_snapshot(runtime)
+    open_alarms, ended_alarms = _load_alarms(snapshot)
+    district = runtime.library.district
+    names = [district.staff[staff_id].name for staff_id in notifier.list_technical_contacts(runtime)]
     return render_template(
         "console/well.html",
-        found=alert_rules.find_alarms(figures),
-        since=opened,
-        ended=ended,
+        found=alert_rules.find_alarms(snapshot),
+        since=open_alarms,
+        ended=ended_alarms,
         words=ALARM_TEXTS,
-        figures=figures,
-        told=", ".join(names),
-        parts=_build_figure_rows(figures),
-        named=_has_technical_contact(runtime.library.district),
+        figures=snapshot,
+        contact_name=", ".join(names),
+        parts=_build_figure_rows(snapshot),
+        named=district.technical is not None,
     )
 
 
-def _load_alarms(figures: SystemSnapshot) -> tuple[dict[str, alarms.Alarm], list[alarms.Alarm]]:
-    if figures.database is None:
+def _load_alarms(snapshot: SystemSnapshot) -> tuple[dict[str, alarms.Alarm], list[alarms.Alarm]]:
+    """Return the open alarms by name, and the alarms that ended recently."""
+    if snapshot.database is None:
         return {}, []
     with get_runtime().database.read() as db:
-        return {one.name: one for one in alarms.list_open(db)}, alarms.list_recently_ended(db, ALARM_HISTORY_SIZE)
+        open_alarms = {alarm.name: alarm for alarm in alarms.list_open(db)}
+        return open_alarms, alarms.list_recently_ended(db, ALARM_HISTORY_SIZE)
 
 
-def _has_technical_contact(district: District) -> bool:
-    return district.technical is not None
-
-
-def _build_figure_rows(figures: SystemSnapshot) -> list[tuple[str, str]]:
-    """The plain figures, each with its words."""
-    known, seen, at = figures.database, figures.redis, now()
-    rows: list[tuple[str, str]] = [(N_("Free disk space"), f"{figures.free_disk_ratio:.0%}")]
-    if seen:
-        waiting = ", ".join(f"{name} {many}" for name, many in seen.waiting_job_counts.items())
-        rows += [(N_("Workers"), str(len(seen.worker_heartbeats))), (N_("Waiting jobs"), waiting)]
-        rows += [(N_("Failed jobs in three days"), str(sum(seen.failed_job_counts.values())))]
-    if known:
-        late = int((at - known.oldest_due_at).total_seconds()) if known.oldest_due_at else 0
+def _build_figure_rows(snapshot: SystemSnapshot) -> list[tuple[str, str]]:
+    """Return (label, value) of each figure."""
+    rows: list[tuple[str, str]] = [(N_("Free disk space"), f"{snapshot.free_disk_ratio:.0%}")]
+    if redis := snapshot.redis:
+        waiting = ", ".join(f"{queue} {count}" for queue, count in redis.waiting_job_counts.items())
         rows += [
-            (N_("Delay of the latest message"), f"{late} s"),
+            (N_("Workers"), str(len(redis.worker_heartbeats))),
+            (N_("Waiting jobs"), waiting),
+            (N_("Failed jobs in three days"), str(sum(redis.failed_job_counts.values()))),
+        ]
+    if database := snapshot.database:
+        delay = int((now() - database.oldest_due_at).total_seconds()) if database.oldest_due_at else 0
+        active_counts = database.active_recipient_counts
+        waiting_count = sum(count for (state,), count in active_counts.items() if state in ("waiting", "claimed"))
+        rows += [
+            (N_("Delay of the latest message"), f"{delay} s"),
             (
                 N_("Messages that Twilio accepted and rejected in the last 15 minutes"),
-                f"{known.accepted_send_count}, {known.refused_send_count}",
+                f"{database.accepted_send_count}, {database.refused_send_count}",
             ),
-            (N_("Messages with an unknown result"), str(known.unknown_send_count)),
-            (N_("Announcement recipients who are waiting"), str(_count_waiting(known.active_recipient_counts))),
+            (N_("Messages with an unknown result"), str(database.unknown_send_count)),
+            (N_("Announcement recipients who are waiting"), str(waiting_count)),
         ]
     return rows
-
-
-def _count_waiting(sending: object) -> int:
-    return sum(many for (state,), many in sending.items() if state in ("waiting", "claimed"))  # type: ignore[attr-defined]

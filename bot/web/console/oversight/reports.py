@@ -1,7 +1,7 @@
-"""Figures: how long families wait, by severity and school; never so small a number that it tells of one family."""
+"""Serve the page that shows how long families wait, by severity and school. Small counts are hidden."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from statistics import median
@@ -27,12 +27,12 @@ SEVERITY_LABELS = {
     "info": N_("For information"),
 }
 NO_SCHOOL_ROW = "none"
-"""The row of cases that name no school, or one that the district file does not have any more."""
+"""The row of cases without a school, or with a school that is no longer in the district file."""
 
 
 @dataclass(frozen=True)
 class SeverityMedians:
-    """Half of the cases of this severity went faster; None: too few cases to say."""
+    """The median times of the cases of one severity, as text. None: too few cases."""
 
     severity: str
     to_claim: str | None
@@ -41,7 +41,7 @@ class SeverityMedians:
 
 @dataclass(frozen=True)
 class CaseCountTable:
-    """Counts by school and severity; None: hidden."""
+    """Case counts by school and severity. None: hidden."""
 
     caption: str
     rows: dict[str, str]
@@ -52,58 +52,73 @@ class CaseCountTable:
 @console.get("/figures", endpoint="figures")
 @allow_roles(*ACCOUNT_ROLES)
 def figures_page() -> str:
-    """Times and counts of whole days up to yesterday (a page that changed with each case would tell of that case)."""
+    """Show times and counts of whole days up to yesterday.
+
+    If the page changed with each new case, a reader could learn about that case.
+    """
     days = request.args.get("days", type=int)
-    days = days if days in REPORT_PERIOD_DAYS else 30
-    here, at = get_runtime(), now()
-    until = here.library.district.to_local_time(at).replace(hour=0, minute=0, second=0, microsecond=0)
-    with here.database.read() as db:
-        timed = case_stats.list_timings(db, until - timedelta(days=days), until)
-        unclaimed = case_stats.list_unassigned(db)
-    district = here.library.district
-    tables = [
-        build_count_table(_("Cases opened"), district, ((one.school, one.severity) for one in timed)),
-        build_count_table(_("Unassigned now"), district, unclaimed),
-    ]
-    shown = {"days": days, "periods": REPORT_PERIOD_DAYS, "medians": calculate_medians(timed), "tables": tables}
-    return render_template("console/figures.html", **shown, least=MIN_SHOWN_COUNT, total=TOTAL)
+    if days not in REPORT_PERIOD_DAYS:
+        days = 30
+    runtime = get_runtime()
+    district = runtime.library.district
+    until = district.to_local_time(now()).replace(hour=0, minute=0, second=0, microsecond=0)
+    with runtime.database.read() as db:
+        timings = case_stats.list_timings(db, until - timedelta(days=days), until)
+        unassigned = case_stats.list_unassigned(db)
+    opened = ((timing.school, timing.severity) for timing in timings)
+    return render_template(
+        "console/figures.html",
+        days=days,
+        periods=REPORT_PERIOD_DAYS,
+        medians=calculate_medians(timings),
+        tables=[
+            build_count_table(_("Cases opened"), district, opened),
+            build_count_table(_("Unassigned now"), district, unassigned),
+        ],
+        least=MIN_SHOWN_COUNT,
+        total=TOTAL,
+    )
 
 
-def calculate_medians(timed: list[CaseTiming]) -> list[SeverityMedians]:
-    """The median times by severity."""
-    found = []
-    for severity, words in SEVERITY_LABELS.items():
-        own = [one for one in timed if one.severity == severity]
-        claim, resolve = (
-            _format_median(own, lambda one: one.time_to_claim),
-            _format_median(own, lambda one: one.time_to_resolve),
-        )
-        found.append(SeverityMedians(_(words), claim, resolve))
-    return found
+def calculate_medians(timings: list[CaseTiming]) -> list[SeverityMedians]:
+    """Return the median times of each severity."""
+    medians = []
+    for severity, label in SEVERITY_LABELS.items():
+        severity_timings = [timing for timing in timings if timing.severity == severity]
+        to_claim = _format_median(timing.time_to_claim for timing in severity_timings)
+        to_resolve = _format_median(timing.time_to_resolve for timing in severity_timings)
+        medians.append(SeverityMedians(_(label), to_claim, to_resolve))
+    return medians
 
 
-def _format_median(severity_cases: list[CaseTiming], span: Callable[[CaseTiming], timedelta | None]) -> str | None:
-    seconds = [found.total_seconds() for one in severity_cases if (found := span(one)) is not None]
-    return format_duration(timedelta(seconds=median(seconds))) if len(seconds) >= MIN_SHOWN_COUNT else None
+def _format_median(durations: Iterable[timedelta | None]) -> str | None:
+    """Return the median of the durations that are not None, or None if there are too few of them."""
+    seconds = [duration.total_seconds() for duration in durations if duration is not None]
+    if len(seconds) < MIN_SHOWN_COUNT:
+        return None
+    return format_duration(timedelta(seconds=median(seconds)))
 
 
-def format_duration(span: timedelta) -> str:
-    """How long, in the unit that fits: minutes, then hours, then days."""
-    minutes = round(span.total_seconds() / 60)
+def format_duration(duration: timedelta) -> str:
+    """Format a duration in minutes, hours, or days, depending on its length."""
+    minutes = round(duration.total_seconds() / 60)
     if minutes < 120:
         return _("{count} min", count=minutes)
     hours = round(minutes / 60)
-    return _("{count} h", count=hours) if hours < 48 else _("{count} days", count=round(hours / 24))
+    if hours < 48:
+        return _("{count} h", count=hours)
+    return _("{count} days", count=round(hours / 24))
 
 
 def build_count_table(caption: str, district: District, places: Iterable[tuple[str | None, str]]) -> CaseCountTable:
-    """The table of these cases, each a (school, severity)."""
-    rows = {name: school.name for name, school in district.schools.items()}
+    """Return the table of cases. `places`: (school, severity) of each case."""
+    rows = {school_id: school.name for school_id, school in district.schools.items()}
     rows[NO_SCHOOL_ROW] = _("No school given")
-    columns = {name: _(words) for name, words in SEVERITY_LABELS.items()}
-    counts = Counter((school if school in district.schools else NO_SCHOOL_ROW, severity) for school, severity in places)
-    cells = small_cell_suppression.suppress_table(
-        list(rows), list(columns), {(str(row), column): n for (row, column), n in counts.items()}
-    )
+    columns = {severity: _(label) for severity, label in SEVERITY_LABELS.items()}
+    counts: Counter[CellKey] = Counter()
+    for school_id, severity in places:
+        row = school_id if school_id in district.schools else NO_SCHOOL_ROW
+        counts[str(row), severity] += 1
+    cells = small_cell_suppression.suppress_table(list(rows), list(columns), counts)
     total = {TOTAL: _("All")}
     return CaseCountTable(caption, rows | total, columns | total, cells)

@@ -1,4 +1,4 @@
-"""What is kept until when, with the last runs; and what the district could be made to hand over today, in counts."""
+"""Serve the pages about retention: the rules with their last runs, and counts of what a disclosure would include."""
 
 from flask import render_template
 
@@ -32,7 +32,7 @@ DISCLOSURE_KIND_LABELS = {
     "leaders": N_("Community leaders"),
     "audit": N_("Audit log, without text"),
 }
-"""What each kind of `store/lifecycle/disclosure_inventory` is."""
+"""Label of each kind in `bot.store.lifecycle.disclosure_inventory`."""
 RETENTION_RULE_TEXTS = {
     "families": (
         N_(
@@ -81,7 +81,7 @@ RETENTION_RULE_TEXTS = {
     ),
     "logins": (N_("Staff accounts, and data that the program needs to work"), N_("as long as the district uses it")),
 }
-"""What each rule of `bot/retention/rules` is about, and from when on its days count."""
+"""Rule name (`bot.retention.rules`) -> (what it deletes, when its retention time starts or ends)."""
 REDACTION_DELAY_TEXTS = {
     "busy": N_("Twilio limits our request rate"),
     "denied": N_("Twilio rejects the token"),
@@ -95,10 +95,11 @@ REDACTION_DELAY_TEXTS = {
 @console.get("/kept", endpoint="kept")
 @allow_roles(RECORDS_OFFICER, APPROVER)
 def kept_page() -> str:
-    """The rule of each table, in this district's days; the last runs; how far it is at Twilio."""
+    """Show the retention rule of each table, the last runs, and the progress of redactions at Twilio."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        runs, at_twilio = retention_runs.list_newest(db, RETENTION_RUNS_SHOWN), redactions.get_progress(db)
+        runs = retention_runs.list_newest(db, RETENTION_RUNS_SHOWN)
+        at_twilio = redactions.get_progress(db)
     return render_template(
         "console/kept.html",
         rules=RETENTION_RULES,
@@ -113,31 +114,28 @@ def kept_page() -> str:
 
 
 def _get_retention_days(runtime: Runtime, rule: RetentionRule) -> int | None:
-    return rule.get_period(runtime.library.district).days if rule.get_period else None
+    if rule.get_period is None:
+        return None
+    return rule.get_period(runtime.library.district).days
 
 
 @console.get("/demanded")
 @allow_roles(RECORDS_OFFICER, APPROVER)
 def demanded_page() -> str:
-    """What there is today, in counts: no name, no number, no word."""
-    here, at = get_runtime(), now()
-    with here.database.read() as db:
-        lines = disclosure_inventory.list_counts(db)
-        erased = erasure_log.count_since(db, at - job.RETENTION_YEAR)
-        gone = _count_deleted_rows(retention_runs.list_newest(db, RETENTION_RUNS_PER_YEAR))
+    """Show counts of the data that exists today, without names, numbers, or texts."""
+    runtime = get_runtime()
+    with runtime.database.read() as db:
+        counts = disclosure_inventory.list_counts(db)
+        erasure_count = erasure_log.count_since(db, now() - job.RETENTION_YEAR)
+        runs = retention_runs.list_newest(db, RETENTION_RUNS_PER_YEAR)
         at_twilio = redactions.get_progress(db)
-    today = sum(1 for _ in here.redis.scan_iter("puente:talk:*", count=1000))
+    conversation_count = sum(1 for key in runtime.redis.scan_iter("puente:talk:*", count=1000))
     return render_template(
         "console/demanded.html",
-        lines=lines,
+        lines=counts,
         kinds=DISCLOSURE_KIND_LABELS,
-        today=today,
-        erased=erased,
-        gone=gone,
+        today=conversation_count,
+        erased=erasure_count,
+        gone=sum(sum(run.counts.values()) for run in runs),
         at_twilio=at_twilio,
     )
-
-
-def _count_deleted_rows(runs: list[retention_runs.RetentionRun]) -> int:
-    """How many rows retention has taken in these runs."""
-    return sum(sum(run.counts.values()) for run in runs)

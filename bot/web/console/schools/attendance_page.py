@@ -1,4 +1,4 @@
-"""Attendance by week: why children were away, by school and language, and what would help; small numbers are hidden."""
+"""Serve the attendance page: weekly counts of absence reasons and support needs. Small counts are hidden."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -52,12 +52,12 @@ NEED_LABELS = {
 TOTAL_LABELS = {TOTAL: N_("All")}
 NEED_STATE_LABELS = {"done": N_("Done by the end of the week"), "open": N_("Open at the end of the week")}
 CHART_WIDTH, BAR_HEIGHT, CHART_LABEL_WIDTH, CHART_COUNT_WIDTH = 440, 36, 160, 60
-"""The chart's sizes: its width, a bar's height with its gap, what stands before and behind the bars."""
+"""Pixels: the whole chart, a bar with its gap, the label before a bar, and the count after it."""
 
 
 @dataclass(frozen=True)
 class ReasonBar:
-    """One bar of the chart: `count` None is hidden, and its bar has no length."""
+    """One bar of the chart. If `count` is None, it is hidden, and the bar has no length."""
 
     words: str
     count: int | None
@@ -68,34 +68,40 @@ class ReasonBar:
 @console.get("/attendance", endpoint="attendance")
 @allow_roles(*ACCOUNT_ROLES)
 def attendance_page() -> str:
-    """The weeks that have ended, one of them in full, and a comparison of weeks before and after a day."""
+    """Show the weeks that ended, one week in full, and a comparison of the weeks before and after a day."""
     runtime = get_runtime()
     weeks = load_weeks(runtime)
-    chosen = next((one for one in weeks if one.monday.isoformat() == request.args.get("week")), weeks[0])
+    chosen_week = next((week for week in weeks if week.monday.isoformat() == request.args.get("week")), weeks[0])
     day = _parse_day(request.args.get("day", ""))
-    words = {
+    labels = {
         "reasons": REASON_LABELS,
         "needs": NEED_LABELS,
         "states": NEED_STATE_LABELS,
-        "least": MIN_SHOWN_COUNT,
-        "total": TOTAL,
-    }
-    page = {"weeks": weeks, "week": chosen, "bars": build_bars(chosen), "rows": get_row_labels(runtime), "day": day}
-    page |= {
-        "around": weekly_report.compare_around_day(weeks, day) if day else None,
-        "held": suppression_rules.find_held_school_names(runtime, now()),
-    }
-    page |= {
-        "height": BAR_HEIGHT * len(ABSENCE_REASONS) + 8,
-        "chart_width": CHART_WIDTH,
-        "label": CHART_LABEL_WIDTH,
+        "every": {"reasons": REASON_LABELS | TOTAL_LABELS, "needs": NEED_LABELS | TOTAL_LABELS},
+        "rows": get_row_labels(runtime),
         "tables": get_table_captions(),
         "need_tables": {SCHOOL_TABLE: _("What would help, by school"), STATE_TABLE: _("Status")},
         "limits": explain_limits,
     }
-    page["target"] = runtime.library.district.attendance.reason_target
-    page["every"] = {"reasons": REASON_LABELS | TOTAL_LABELS, "needs": NEED_LABELS | TOTAL_LABELS}
-    return render_template("console/attendance.html", **words, **page)
+    chart = {
+        "bars": build_bars(chosen_week),
+        "height": BAR_HEIGHT * len(ABSENCE_REASONS) + 8,
+        "chart_width": CHART_WIDTH,
+        "label": CHART_LABEL_WIDTH,
+    }
+    return render_template(
+        "console/attendance.html",
+        weeks=weeks,
+        week=chosen_week,
+        day=day,
+        around=weekly_report.compare_around_day(weeks, day) if day else None,
+        held=suppression_rules.find_held_school_names(runtime, now()),
+        target=runtime.library.district.attendance.reason_target,
+        least=MIN_SHOWN_COUNT,
+        total=TOTAL,
+        **labels,
+        **chart,
+    )
 
 
 def _parse_day(text: str) -> date | None:
@@ -106,52 +112,49 @@ def _parse_day(text: str) -> date | None:
 
 
 def get_table_captions() -> dict[str, str]:
-    """What the two tables are called."""
+    """Return the caption of each absence table."""
     return {SCHOOL_TABLE: _("Reasons by school"), LANGUAGE_TABLE: _("Reasons by language")}
 
 
 def get_row_labels(runtime: Runtime) -> dict[str, dict[str, str]]:
-    """The rows of both tables, in words."""
+    """Return the row labels of each absence table."""
     district = runtime.library.district
-    schools = {one: district.schools[one].name for one in district.schools} | {UNKNOWN_ROW: _("No school given")}
-    languages = {one: language_name(one) for one in district.languages} | {UNKNOWN_ROW: _("Another language")}
-    return {SCHOOL_TABLE: schools, LANGUAGE_TABLE: languages}
+    schools = {school_id: school.name for school_id, school in district.schools.items()}
+    languages = {language: language_name(language) for language in district.languages}
+    return {
+        SCHOOL_TABLE: schools | {UNKNOWN_ROW: _("No school given")},
+        LANGUAGE_TABLE: languages | {UNKNOWN_ROW: _("Another language")},
+    }
 
 
 def load_weeks(runtime: Runtime) -> list[AttendanceWeek]:
-    """The last weeks that have ended, the newest first, with everything hidden that must be."""
+    """Return the last weeks that ended, newest first, with small counts hidden."""
     district = runtime.library.district
     mondays = weekly_report.list_mondays(district.to_local_time(now()).date())
-    ends = {monday: weekly_report.get_week_end(district, monday) for monday in mondays}
-    first, last = mondays[-1], mondays[0] + ONE_WEEK
+    week_ends = {monday: weekly_report.get_week_end(district, monday) for monday in mondays}
+    first_day, end_day = mondays[-1], mondays[0] + ONE_WEEK
     with runtime.database.read() as db:
-        found = [one for one in absences.list_between(db, first, last, ends) if one.day < last]
-        named = [one for one in support_needs.list_between(db, first, last) if one.day < last]
-    return [
-        AttendanceWeek(
-            monday,
-            protect_absence_counts(
-                weekly_report.count_absences(
-                    district, (one for one in found if weekly_report.get_monday(one.day) == monday)
-                )
-            ),
-            protect_need_counts(
-                weekly_report.count_needs(
-                    district, (one for one in named if weekly_report.get_monday(one.day) == monday), ends[monday]
-                )
-            ),
-        )
-        for monday in mondays
-    ]
+        all_reports = [
+            report for report in absences.list_between(db, first_day, end_day, week_ends) if report.day < end_day
+        ]
+        all_needs = [need for need in support_needs.list_between(db, first_day, end_day) if need.day < end_day]
+    weeks = []
+    for monday in mondays:
+        reports = [report for report in all_reports if weekly_report.get_monday(report.day) == monday]
+        needs = [need for need in all_needs if weekly_report.get_monday(need.day) == monday]
+        absence_counts = weekly_report.count_absences(district, reports)
+        need_counts = weekly_report.count_needs(district, needs, week_ends[monday])
+        weeks.append(AttendanceWeek(monday, protect_absence_counts(absence_counts), protect_need_counts(need_counts)))
+    return weeks
 
 
 def protect_absence_counts(counts: Mapping[AttendanceCellKey, int]) -> Mapping[AttendanceCellKey, int | None]:
-    """Both tables of one week with their sums; None: hidden."""
+    """Return both absence tables of one week, with totals. None: hidden."""
     return _protect_counts(ABSENCE_TABLES, ABSENCE_REASONS, tuple(counts.items()))
 
 
 def protect_need_counts(counts: Mapping[AttendanceCellKey, int]) -> Mapping[AttendanceCellKey, int | None]:
-    """The same for the needs: by school and by state, which count the same ones."""
+    """Return both tables of support needs of one week, with totals. Both count the same needs. None: hidden."""
     return _protect_counts(weekly_report.NEED_TABLES, SUPPORT_NEED_KINDS, tuple(counts.items()))
 
 
@@ -159,64 +162,66 @@ def protect_need_counts(counts: Mapping[AttendanceCellKey, int]) -> Mapping[Atte
 def _protect_counts(
     tables: tuple[str, str], columns: tuple[str, ...], counts: tuple[tuple[AttendanceCellKey, int], ...]
 ) -> Mapping[AttendanceCellKey, int | None]:
-    """A week that has ended does not change: worked out once."""
+    """Hide small counts. The result is cached, because the counts of a week that ended do not change."""
     return small_cell_suppression.suppress_linked_tables(tables, columns, dict(counts))
 
 
 def build_bars(week: AttendanceWeek) -> list[ReasonBar]:
-    """The reasons of a week as bars, the longest as long as there is room."""
-    counts = [week.get_reason_count(name) for name in ABSENCE_REASONS]
-    most = max((count for count in counts if count is not None), default=0)
-    room = CHART_WIDTH - CHART_LABEL_WIDTH - CHART_COUNT_WIDTH
-    return [
-        ReasonBar(
-            _(REASON_LABELS[name]), count, BAR_HEIGHT * number, round(room * count / most) if count and most else 0
-        )
-        for number, (name, count) in enumerate(zip(ABSENCE_REASONS, counts, strict=True))
-    ]
+    """Return one bar for each absence reason of a week. The longest bar has the full width."""
+    counts = [week.get_reason_count(reason) for reason in ABSENCE_REASONS]
+    max_count = max((count for count in counts if count is not None), default=0)
+    max_width = CHART_WIDTH - CHART_LABEL_WIDTH - CHART_COUNT_WIDTH
+    bars = []
+    for index, (reason, count) in enumerate(zip(ABSENCE_REASONS, counts, strict=True)):
+        width = round(max_width * count / max_count) if count else 0
+        bars.append(ReasonBar(_(REASON_LABELS[reason]), count, BAR_HEIGHT * index, width))
+    return bars
 
 
 @console.get("/attendance.csv")
 @allow_roles(*ACCOUNT_ROLES)
 def attendance_csv() -> ResponseReturnValue:
-    """The same figures as on the page, hidden where they are hidden there, for a spreadsheet."""
+    """Return the counts of the page as a CSV file. The same counts are hidden as on the page."""
     runtime = get_runtime()
-    written = "".join(csv_export.format_lines(generate_csv_rows(runtime, load_weeks(runtime))))
+    csv_text = "".join(csv_export.format_lines(generate_csv_rows(runtime, load_weeks(runtime))))
     with runtime.database.write() as db:
         audit_log.record(db, current_user.by, "took the attendance figures", "attendance", now())
-    name = "attachment; filename=attendance.csv"
-    return Response(written, mimetype="text/csv", headers={"Content-Disposition": name})
+    disposition = "attachment; filename=attendance.csv"
+    return Response(csv_text, mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
 def generate_csv_rows(runtime: Runtime, weeks: Sequence[AttendanceWeek]) -> Iterator[list[str]]:
-    """A line for each figure."""
+    """Yield the header row, one row for each count, and the limits of the data."""
     yield [_("Week of"), _("By"), _("Row"), _("Column"), _("Count")]
-    hidden = _("hidden")
-    rows, everything = get_row_labels(runtime), _("All")
+    row_labels, all_label = get_row_labels(runtime), _("All")
     for week in weeks:
         for (table, row, reason), count in week.absences.items():
-            named = rows[table].get(row, row) if table else everything
-            column = _(REASON_LABELS[reason]) if reason else everything
-            shown = hidden if count is None else str(count)
-            yield [week.monday.isoformat(), table or "all", named, column, shown]
+            row_label = row_labels[table].get(row, row) if table else all_label
+            column = _(REASON_LABELS[reason]) if reason else all_label
+            yield [week.monday.isoformat(), table or "all", row_label, column, _format_count(count)]
         yield from _generate_need_rows(runtime, week)
     yield [explain_limits()]
 
 
 def _generate_need_rows(runtime: Runtime, week: AttendanceWeek) -> Iterator[list[str]]:
-    everything, kinds = _("All"), NEED_LABELS | TOTAL_LABELS
-    words = {
+    kind_labels = NEED_LABELS | TOTAL_LABELS
+    row_labels = {
         SCHOOL_TABLE: get_row_labels(runtime)[SCHOOL_TABLE],
-        STATE_TABLE: {one: _(said) for one, said in NEED_STATE_LABELS.items()},
+        STATE_TABLE: {state: _(label) for state, label in NEED_STATE_LABELS.items()},
     }
     for (table, row, kind), count in week.needs.items():
-        by, named = (f"need by {table}", words[table][row]) if table else ("need", everything)
-        shown = _("hidden") if count is None else str(count)
-        yield [week.monday.isoformat(), by, named, _(kinds[kind]), shown]
+        group, row_label = "need", _("All")
+        if table:
+            group, row_label = f"need by {table}", row_labels[table][row]
+        yield [week.monday.isoformat(), group, row_label, _(kind_labels[kind]), _format_count(count)]
+
+
+def _format_count(count: int | None) -> str:
+    return _("hidden") if count is None else str(count)
 
 
 def explain_limits() -> str:
-    """What these figures cannot say (SEED_MAP.md, Z1)."""
+    """Return what these counts can't show (SEED_MAP.md, Z1)."""
     return _(
         "These figures show what families told us. They do not show causes, and families who did not write are not"
         " in them. What helps one family may not help another."

@@ -1,4 +1,4 @@
-"""What a case page shows beside the talk: the needs, and a guide for the call that asks why a child is away."""
+"""Build the part of a case page with support needs, home visits, and the guide for a call about an absence."""
 
 from typing import Any
 
@@ -13,9 +13,9 @@ from bot.web.console.core.console_i18n import N_
 from bot.web.console.schools.attendance_page import NEED_LABELS, REASON_LABELS
 
 CALL_GUIDE_TOPICS = frozenset({attendance_effects.ABSENCE_TOPIC, attendance_effects.FEAR_TOPIC, "absence_check_in"})
-"""Topics whose cases show the guide for a call."""
+"""The case page shows the call guide for these topics."""
 INTERPRETER_RIGHT_FACT_ID = "free_interpreter"
-"""The dated fact about the right to language help that families are told (flows/facts.yaml)."""
+"""The fact about the right to an interpreter (flows/facts.yaml)."""
 NEED_OUTCOME_LABELS = {
     "arranged": N_("Arranged"),
     "referred": N_("Referred to a partner"),
@@ -32,30 +32,33 @@ VISIT_STATE_LABELS = {
 
 
 def has_home_visits(runtime: Runtime, school: str | None) -> bool:
-    """Whether visits at home are this school's custom; a school that is not known has none."""
-    found = runtime.library.district.schools.get(school or "")
-    return bool(found and found.home_visits)
+    """Say whether the school makes home visits. Without a known school, there are none."""
+    school_entry = runtime.library.district.schools.get(school or "")
+    return bool(school_entry and school_entry.home_visits)
 
 
 def find_interpreter_right(runtime: Runtime) -> Fact | None:
-    """What the register says today of the right to an interpreter; None once it is past its day, or was taken out."""
+    """Return the fact about the right to an interpreter, or None if it is missing or has expired."""
     district = runtime.library.district
     fact = runtime.library.facts.get(INTERPRETER_RIGHT_FACT_ID)
     today = district.to_local_time(now()).date()
-    return fact if fact and fact.is_usable(today, district.policies, district.partners.values()) else None
+    if fact and fact.is_usable(today, district.policies, district.partners.values()):
+        return fact
+    return None
 
 
 def build_call_guide(runtime: Runtime, db: Transaction, case: Case) -> dict[str, Any]:
-    """What the case page shows of needs and of the guide for a call."""
-    page: dict[str, Any] = {"guided": case.topic in CALL_GUIDE_TOPICS, "calls": absences.list_calls(db, case.id)}
-    page["rights"] = find_interpreter_right(runtime)
-    page |= {"needs": support_needs.list_for_case(db, case.id), "reasons": REASON_LABELS}
-    page |= {
+    """Return the template values for the support needs, the home visits, and the call guide of a case page."""
+    return {
+        "guided": case.topic in CALL_GUIDE_TOPICS,
+        "calls": absences.list_calls(db, case.id),
+        "rights": find_interpreter_right(runtime),
+        "reasons": REASON_LABELS,
+        "needs": support_needs.list_for_case(db, case.id),
+        "need_kinds": NEED_LABELS,
+        "need_outcomes": NEED_OUTCOME_LABELS,
         "visits": schools_home_visits.list_for_case(db, case.id),
         "visit_states": VISIT_STATE_LABELS,
-    }
-    page |= {
         "visits_on": has_home_visits(runtime, case.school),
         "visit_refused": home_visits.has_refused_visits(db, case.contact_id),
     }
-    return page | {"need_kinds": NEED_LABELS, "need_outcomes": NEED_OUTCOME_LABELS}

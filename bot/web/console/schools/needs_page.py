@@ -1,7 +1,7 @@
-"""Needs: what would help families, who sees to it until when; and the guide for a call, which notes what it found."""
+"""Serve the page of open support needs, and save what staff learn in a call about an absence."""
 
 import secrets
-from typing import Any
+from functools import partial
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -34,24 +34,23 @@ MAX_NEED_TEXT_LENGTH = 500
 @console.get("/needs", endpoint="needs")
 @allow_roles(STAFF)
 def needs_page() -> str:
-    """Open needs: one's own, then those of the cases that one may see."""
+    """Show the open support needs of this person, and then those of the cases that this person may see."""
     runtime = get_runtime()
+    district = runtime.library.district
     with runtime.database.read() as db:
-        found = [one for one in support_needs.list_open(db) if _can_see_need(db, one)]
-    mine = [one for one in found if one.owner == current_user.by]
-    lists = {_("Assigned to me"): mine, _("Assigned to others"): [one for one in found if one not in mine]}
-    return render_template("console/needs.html", lists=lists, **_get_page_labels(runtime))
-
-
-def _get_page_labels(runtime: Runtime) -> dict[str, Any]:
-    today = runtime.library.district.to_local_time(now()).date()
-    words = {
-        "kinds": NEED_LABELS,
-        "outcomes": NEED_OUTCOME_LABELS,
-        "schools": runtime.library.district.schools,
-        "today": today,
-    }
-    return {**words, "name": lambda who: get_staff_name(runtime, who), "most": MAX_NEED_TEXT_LENGTH}
+        needs = [need for need in support_needs.list_open(db) if _can_see_need(db, need)]
+    mine = [need for need in needs if need.owner == current_user.by]
+    others = [need for need in needs if need not in mine]
+    return render_template(
+        "console/needs.html",
+        lists={_("Assigned to me"): mine, _("Assigned to others"): others},
+        kinds=NEED_LABELS,
+        outcomes=NEED_OUTCOME_LABELS,
+        schools=district.schools,
+        today=district.to_local_time(now()).date(),
+        name=partial(get_staff_name, runtime),
+        most=MAX_NEED_TEXT_LENGTH,
+    )
 
 
 def _can_see_need(db: Transaction, need: SupportNeed) -> bool:
@@ -64,75 +63,72 @@ def _can_see_need(db: Transaction, need: SupportNeed) -> bool:
 @console.post("/needs/<int:need_id>/done")
 @allow_roles(STAFF)
 def close_need(need_id: int) -> ResponseReturnValue:
-    """Say that it is done, and what was done."""
-    here, words = get_runtime(), request.form.get("words", "").strip()[:MAX_NEED_TEXT_LENGTH]
-    outcome = next((one for one in SUPPORT_NEED_OUTCOMES if one == request.form.get("outcome")), None)
+    """Close a support need, and save its outcome."""
+    runtime, text = get_runtime(), request.form.get("words", "").strip()[:MAX_NEED_TEXT_LENGTH]
+    outcome = next((choice for choice in SUPPORT_NEED_OUTCOMES if choice == request.form.get("outcome")), None)
     if outcome is None:
         abort(400, _("Choose what was done."))
-    with here.database.write() as db:
+    with runtime.database.write() as db:
         need = support_needs.find(db, need_id)
         if need is None or not _can_see_need(db, need):
             abort(404, _("This support need doesn't exist."))
-        if _has_status_or_id_number(words):
+        if _has_status_or_id_number(text):
             flash(get_status_refusal())
-        elif not support_needs.close(db, need, (outcome, words), current_user.by, now()):
+        elif not support_needs.close(db, need, (outcome, text), current_user.by, now()):
             flash(_("Another person already marked it."))
-    back = url_for("console.case", case_id=need.case_id) if request.form.get("back") == "case" else None
-    return redirect(back or url_for("console.needs"))
+    if request.form.get("back") == "case":
+        return redirect(url_for("console.case", case_id=need.case_id))
+    return redirect(url_for("console.needs"))
 
 
 def _has_status_or_id_number(text: str) -> bool:
-    """Whether a text of staff says what must never be kept."""
+    """Say whether a text contains an immigration status or an ID number, which Puente must not save."""
     return bool(mask_pii(text)[1] & {"status", "number"})
 
 
 def get_status_refusal() -> str:
-    """Why a text was refused."""
+    """Return the message that explains why a text was not saved."""
     return _("Not saved. Don't write about immigration papers, nationality, or ID numbers.")
 
 
 @console.post("/cases/<int:case_id>/call")
 @allow_roles(STAFF)
 def note_call(case_id: int) -> ResponseReturnValue:
-    """Note a call: the reason, whether an interpreter was there, and what would help."""
-    here, form = get_runtime(), request.form
+    """Save a call: the reason, whether staff used an interpreter, and what would help."""
+    runtime, form, by = get_runtime(), request.form, current_user.by
     reason, interpreter = form.get("reason", ""), form.get("interpreter", "")
-    kind = next((one for one in SUPPORT_NEED_KINDS if one == form.get("need")), None)
-    words, note = (form.get(name, "").strip()[:MAX_NEED_TEXT_LENGTH] for name in ("words", "note"))
+    kind = next((choice for choice in SUPPORT_NEED_KINDS if choice == form.get("need")), None)
+    need_text, note = (form.get(field, "").strip()[:MAX_NEED_TEXT_LENGTH] for field in ("words", "note"))
+    case_url = url_for("console.case", case_id=case_id)
     if reason not in ABSENCE_REASONS or interpreter not in ("yes", "no"):
         abort(400, _("Choose the reason and whether you used an interpreter."))
-    if _has_status_or_id_number(words) or _has_status_or_id_number(note):
+    if _has_status_or_id_number(need_text) or _has_status_or_id_number(note):
         flash(get_status_refusal())
-        return redirect(url_for("console.case", case_id=case_id))
-    cause, at = f"call:{form.get('once', '')[:32] or secrets.token_hex(12)}", now()
-    with here.database.write() as db:
+        return redirect(case_url)
+    cause, current_time = f"call:{form.get('once', '')[:32] or secrets.token_hex(12)}", now()
+    with runtime.database.write() as db:
         case = cases.get(db, case_id)
-        if not absences.record_call(db, cause, case_id, AbsenceCall(reason, interpreter, current_user.by, at)):
-            return redirect(url_for("console.case", case_id=case_id))
-        _save_absence_reason(here, db, case, cause, reason)
+        if not absences.record_call(db, cause, case_id, AbsenceCall(reason, interpreter, by, current_time)):
+            return redirect(case_url)
+        _save_absence_reason(runtime, db, case, cause, reason)
         if kind:
-            said = AttendanceReport(cause, case_id, case.contact_id, case.school, case.language, at)
-            attendance_effects.add_need(here, db, said, kind, words)
+            report = AttendanceReport(cause, case_id, case.contact_id, case.school, case.language, current_time)
+            attendance_effects.add_need(runtime, db, report, kind, need_text)
         if note:
-            new = NewCaseMessage(
-                case_id,
-                cause,
-                "note",
-                staff_conversation.get_staff_language(here, current_user.staff),
-                note,
-                current_user.by,
-            )
-            case_messages.add(db, new, at)
-        audit_log.record(db, current_user.by, "noted a call", f"case {case_id}", at, f"interpreter: {interpreter}")
+            language = staff_conversation.get_staff_language(runtime, current_user.staff)
+            case_messages.add(db, NewCaseMessage(case_id, cause, "note", language, note, by), current_time)
+        audit_log.record(db, by, "noted a call", f"case {case_id}", current_time, f"interpreter: {interpreter}")
     flash(_("Call saved."))
-    return redirect(url_for("console.case", case_id=case_id))
+    return redirect(case_url)
 
 
 def _save_absence_reason(runtime: Runtime, db: Transaction, case: Case, cause: str, reason: str) -> None:
-    """The reason of the reports that the call was about; where there was none, the call is the report."""
-    at = now()
-    if absences.set_outcome(db, case.id, case.contact_id, at - attendance_effects.SAME_ABSENCE_PERIOD, reason, at):
+    """Save the reason with the recent absence reports of the case. If there are none, add a report."""
+    current_time = now()
+    since = current_time - attendance_effects.SAME_ABSENCE_PERIOD
+    if absences.set_outcome(db, case.id, case.contact_id, since, reason, current_time):
         return
-    day = runtime.library.district.to_local_time(at).date()
-    known = next(one for one in ABSENCE_REASONS if one == reason)
-    absences.add(db, Absence(cause, case.id, case.contact_id, case.school, day, known, case.language), at)
+    day = runtime.library.district.to_local_time(current_time).date()
+    absence_reason = next(choice for choice in ABSENCE_REASONS if choice == reason)
+    absence = Absence(cause, case.id, case.contact_id, case.school, day, absence_reason, case.language)
+    absences.add(db, absence, current_time)

@@ -1,7 +1,11 @@
-"""Schools today: what families read of each school, saying how one is, and the announcements that wait ready for it."""
+"""Serve the pages about school statuses and announcement templates.
+
+Staff see what families read about each school, post or withdraw a status, and send an announcement template.
+"""
 
 import secrets
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -57,120 +61,129 @@ SCHOOL_ERROR_TEXTS = (
     N_("The approval has expired. Check the text again, and choose a later end."),
     N_("The text is too long for one message in at least one language."),
 )
-"""What the rooms below say, for the catalogs."""
+"""Texts of `SchoolStatusError` and `ReleaseError`, listed here so that the translation catalogs contain them."""
 
 
 @console.get("/schools", endpoint="schools")
 @allow_roles(*ACCOUNT_ROLES)
 def schools_page() -> str:
-    """Every school, and what families read of it now."""
-    here, at = get_runtime(), now()
-    with here.database.read() as db:
-        found, pairs = school_statuses.find_current_by_school(db, at), announcements_templates.list_all(db)
-    district = here.library.district
-    page = {
-        "found": found,
-        "schools": district.schools,
-        "kinds": STATUS_KIND_LABELS,
-        "proposed": _find_proposed_schools(pairs, at),
-    }
-    lacking = 2 * len(district.schools) - len(pairs)
-    return render_template("console/schools.html", **page, lacking=lacking, may_make=current_user.role in LEAD_ROLES)
-
-
-def _find_proposed_schools(announcement_templates: list[AnnouncementTemplate], at: datetime) -> frozenset[str]:
-    return frozenset(one.school for one in announcement_templates if one.is_proposed_at(at))
+    """Show every school, and what families read about it now."""
+    runtime, current_time = get_runtime(), now()
+    schools = runtime.library.district.schools
+    with runtime.database.read() as db:
+        statuses = school_statuses.find_current_by_school(db, current_time)
+        all_templates = announcements_templates.list_all(db)
+    return render_template(
+        "console/schools.html",
+        found=statuses,
+        schools=schools,
+        kinds=STATUS_KIND_LABELS,
+        proposed={template.school for template in all_templates if template.is_proposed_at(current_time)},
+        lacking=2 * len(schools) - len(all_templates),
+        may_make=current_user.role in LEAD_ROLES,
+    )
 
 
 @console.get("/schools/<school>", endpoint="school")
 @allow_roles(*ACCOUNT_ROLES)
 def school_page(school: str) -> str:
-    """One school: what families read, the form, its ready-made announcements, what was said before."""
-    here, at = get_runtime(), now()
+    """Show one school: what families read, the form, the announcement templates, and earlier statuses."""
+    runtime, current_time = get_runtime(), now()
     _require_school(school)
-    with here.database.read() as db:
-        found = school_statuses.find_current_by_school(db, at).get(school)
-        before = school_statuses.list_newest(db, school, STATUS_HISTORY_SIZE)
-        rumours = school_statuses.count_open_rumors(db, at - MAX_RUMOR_AGE)
-        pair = [one for one in announcements_templates.list_all(db) if one.school == school]
-    page: dict[str, Any] = {"school": school, "name": here.library.district.schools[school].name, "now": found}
-    page |= {
-        "reads": get_family_text(here, found) if found else "",
-        "before": before,
-        "kinds": STATUS_KIND_LABELS,
-        "hours": STATUS_HOUR_CHOICES,
-    }
-    page |= {
-        "samples": {kind: _render_sample(school, kind, at) for kind in SCHOOL_STATUS_KINDS},
-        "who": lambda by: get_staff_name(here, by),
-    }
-    page |= {"may": _can_set_status(school), "once": secrets.token_hex(8)}
-    page["rumours"] = (
-        {"here": rumours.get(school, 0), "nowhere": rumours.get(None, 0)} if _can_set_status(school) else {}
+    with runtime.database.read() as db:
+        status = school_statuses.find_current_by_school(db, current_time).get(school)
+        earlier_statuses = school_statuses.list_newest(db, school, STATUS_HISTORY_SIZE)
+        rumor_counts = school_statuses.count_open_rumors(db, current_time - MAX_RUMOR_AGE)
+        school_templates = [
+            template for template in announcements_templates.list_all(db) if template.school == school
+        ]
+    may_set_status = _can_set_status(school)
+    shown_rumor_counts = {}
+    if may_set_status:
+        shown_rumor_counts = {"here": rumor_counts.get(school, 0), "nowhere": rumor_counts.get(None, 0)}
+    return render_template(
+        "console/school.html",
+        school=school,
+        name=runtime.library.district.schools[school].name,
+        now=status,
+        reads=get_family_text(runtime, status) if status else "",
+        before=earlier_statuses,
+        kinds=STATUS_KIND_LABELS,
+        hours=STATUS_HOUR_CHOICES,
+        samples={kind: _render_sample(school, kind, current_time) for kind in SCHOOL_STATUS_KINDS},
+        who=partial(get_staff_name, runtime),
+        may=may_set_status,
+        once=secrets.token_hex(8),
+        rumours=shown_rumor_counts,
+        **_build_template_section(school, school_templates, current_time),
     )
-    return render_template("console/school.html", **page, **_build_template_section(school, pair, at))
 
 
-def _build_template_section(school: str, school_templates: list[AnnouncementTemplate], at: datetime) -> dict[str, Any]:
-    """The pair, the one that is offered first in front."""
-    found = templates.list_statuses(get_runtime(), school) if current_user.role != VIEWER else []
-    first = templates.choose_offer(school_templates, at)
-    found.sort(key=lambda one: one.template.what != (first or AGENTS_WERE_HERE))
+def _build_template_section(
+    school: str, school_templates: list[AnnouncementTemplate], current_time: datetime
+) -> dict[str, Any]:
+    """Return the template values for the two announcement templates. The one to send first comes first."""
+    statuses = [] if current_user.role == VIEWER else templates.list_statuses(get_runtime(), school)
+    first = templates.choose_offer(school_templates, current_time)
+    statuses.sort(key=lambda status: status.template.what != (first or AGENTS_WERE_HERE))
     return {
-        "pair": found,
+        "pair": statuses,
         "first": first,
         "what": AGENT_TEMPLATE_LABELS,
-        "states": {one.template.id: _get_template_state(one, at) for one in found},
+        "states": {status.template.id: _get_template_state(status, current_time) for status in statuses},
         "may_release": _can_release(school),
         "language_name": language_name,
     }
 
 
-def _get_template_state(waiting_template: TemplateStatus, at: datetime) -> str:
-    """Where a ready-made announcement stands for who is logged in."""
-    if waiting_template.template.is_recently_released(at):
+def _get_template_state(status: TemplateStatus, current_time: datetime) -> str:
+    """Return the state of an announcement template, as this person sees it."""
+    if status.template.is_recently_released(current_time):
         return "released"
-    if waiting_template.template.is_proposed_at(at):
-        return "mine" if waiting_template.template.proposed_by == current_user.by else "proposed"
-    return "missing" if waiting_template.missing else "ready"
+    if status.template.is_proposed_at(current_time):
+        return "mine" if status.template.proposed_by == current_user.by else "proposed"
+    return "missing" if status.missing else "ready"
 
 
-def _render_sample(school: str, kind: str, at: datetime) -> str:
-    """What families would read."""
-    return get_family_text(get_runtime(), SchoolStatus(0, school, kind, at, at + timedelta(hours=2), ""))
+def _render_sample(school: str, kind: str, current_time: datetime) -> str:
+    """Return what families would read."""
+    status = SchoolStatus(0, school, kind, current_time, current_time + timedelta(hours=2), "")
+    return get_family_text(get_runtime(), status)
 
 
 def _require_school(school: str) -> str:
-    return school if school in get_runtime().library.district.schools else abort(404, _("This school doesn't exist."))
+    if school not in get_runtime().library.district.schools:
+        abort(404, _("This school doesn't exist."))
+    return school
 
 
 def _can_set_status(school: str) -> bool:
-    return current_user.role in LEAD_ROLES or (
-        current_user.role == STAFF and can_set_status(get_runtime().library.district, current_user.staff, school)
-    )
+    if current_user.role in LEAD_ROLES:
+        return True
+    return current_user.role == STAFF and can_set_status(get_runtime().library.district, current_user.staff, school)
 
 
 def _can_release(school: str) -> bool:
-    return current_user.role in LEAD_ROLES or (
-        current_user.role == STAFF and templates.can_release(get_runtime().library.district, current_user.staff, school)
-    )
+    if current_user.role in LEAD_ROLES:
+        return True
+    district = get_runtime().library.district
+    return current_user.role == STAFF and templates.can_release(district, current_user.staff, school)
 
 
 @console.post("/schools/status")
 @allow_roles(STAFF)
 def say_status() -> ResponseReturnValue:
-    """Say how a school is: families who ask read it from now on."""
+    """Post the status of a school. From now on, families who ask get it."""
     school = _require_school(request.form.get("school", ""))
     if not _can_set_status(school):
         abort(403, _("Only the safety lead's team can post a school status."))
     hours = request.form.get("hours", 0, type=int)
     kind, once = request.form.get("kind", ""), request.form.get("once", "")[:32] or secrets.token_hex(8)
     try:
-        checked = _parse_check_time(request.form.get("checked", ""))
-        wish = SchoolStatusRequest(
-            school, kind, checked, timedelta(hours=max(0, min(hours, 24))), current_user.by, f"form:{once}"
-        )
-        set_status(get_runtime(), wish)
+        checked_at = _parse_check_time(request.form.get("checked", ""))
+        duration = timedelta(hours=max(0, min(hours, 24)))
+        status_request = SchoolStatusRequest(school, kind, checked_at, duration, current_user.by, f"form:{once}")
+        set_status(get_runtime(), status_request)
         flash(_("Status posted. Families who reported a rumor get it too."))
     except SchoolStatusError as error:
         flash(_(str(error)))
@@ -178,93 +191,98 @@ def say_status() -> ResponseReturnValue:
 
 
 def _parse_check_time(typed: str) -> datetime:
-    """An hour of today on the district's clocks; empty: now."""
-    at = now()
+    """Return the typed local time of today as a moment. If the text is empty, return the current time."""
+    current_time = now()
     if not typed:
-        return at
+        return current_time
     try:
-        hour = datetime.strptime(typed, "%H:%M").time()
+        clock_time = datetime.strptime(typed, "%H:%M").time()
     except ValueError:
         raise SchoolStatusError(SCHOOL_ERROR_TEXTS[2]) from None
-    local = get_runtime().library.district.to_local_time(at)
-    return local.replace(hour=hour.hour, minute=hour.minute, second=0, microsecond=0).astimezone(at.tzinfo)
+    local = get_runtime().library.district.to_local_time(current_time)
+    checked_at = local.replace(hour=clock_time.hour, minute=clock_time.minute, second=0, microsecond=0)
+    return checked_at.astimezone(current_time.tzinfo)
 
 
 @console.post("/schools/withdraw")
 @allow_roles(STAFF)
 def withdraw_status() -> ResponseReturnValue:
-    """Nobody reads it any more, and those who were told hear so."""
+    """Withdraw a school status, and send a correction to the families who got it."""
     with get_runtime().database.read() as db:
-        found = school_statuses.find(db, read_form_row_id())
-    if found is None:
+        status = school_statuses.find(db, read_form_row_id())
+    if status is None:
         abort(404, _("This school has no status."))
-    if not _can_set_status(found.school):
+    if not _can_set_status(status.school):
         abort(403, _("Only the safety lead's team can post a school status."))
-    done = withdraw_school_status(get_runtime(), found.id, current_user.by)
-    flash(_("Status withdrawn. Families who saw it get a correction.") if done else _("This school has no status."))
-    return redirect(url_for("console.school", school=found.school))
+    if withdraw_school_status(get_runtime(), status.id, current_user.by):
+        flash(_("Status withdrawn. Families who saw it get a correction."))
+    else:
+        flash(_("This school has no status."))
+    return redirect(url_for("console.school", school=status.school))
 
 
 @console.post("/schools/ready")
 @allow_roles(APPROVER)
 def make_ready() -> ResponseReturnValue:
-    """Write the pair for every school that lacks it."""
-    made = templates.create_missing(get_runtime(), current_user.by)
-    flash(_("New drafts: {count}. Get each language and each draft approved.", count=made))
+    """Create the missing announcement templates of all schools."""
+    created_count = templates.create_missing(get_runtime(), current_user.by)
+    flash(_("New drafts: {count}. Get each language and each draft approved.", count=created_count))
     return redirect(url_for("console.schools"))
 
 
 @console.post("/schools/ready/propose")
 @allow_roles(STAFF)
 def propose_ready() -> ResponseReturnValue:
-    """The first of two people."""
+    """Propose to send an announcement template. A second person must confirm."""
     return _run_release_step("propose")
 
 
 @console.post("/schools/ready/confirm")
 @allow_roles(STAFF)
 def confirm_ready() -> ResponseReturnValue:
-    """The second: it leaves.  What was said of the school before does not stand beside it."""
+    """Confirm the proposal as the second person, and send the announcement.
+
+    The text "agents were at the school" replaces the current school status.
+    """
     return _run_release_step("confirm")
 
 
 @console.post("/schools/ready/drop")
 @allow_roles(STAFF)
 def drop_ready() -> ResponseReturnValue:
-    """Proposal withdrawn."""
+    """Withdraw a proposal."""
     return _run_release_step("drop")
 
 
 def _run_release_step(step: str) -> ResponseReturnValue:
     runtime = get_runtime()
     with runtime.database.read() as db:
-        one = announcements_templates.find(db, read_form_row_id())
-    if one is None:
+        template = announcements_templates.find(db, read_form_row_id())
+    if template is None:
         abort(404, _("This announcement template doesn't exist."))
-    if not _can_release(one.school):
+    if not _can_release(template.school):
         abort(403, _("Only approvers, the safety lead, and the principal can send this template."))
     try:
-        flash(_apply_release_step(step, one))
+        flash(_apply_release_step(step, template))
     except ReleaseError as error:
+        # The error has one or more sentences, and the catalogs contain each sentence.
         sentences = [f"{sentence}." for sentence in str(error).rstrip(".").split(". ")]
         flash(" ".join(_(sentence) for sentence in sentences))
-    return redirect(url_for("console.school", school=one.school))
+    return redirect(url_for("console.school", school=template.school))
 
 
-def _apply_release_step(step: str, announcement_template: AnnouncementTemplate) -> str:
-    here, by = get_runtime(), current_user.by
+def _apply_release_step(step: str, template: AnnouncementTemplate) -> str:
+    """Propose, confirm, or withdraw the proposal, and return the message to show."""
+    runtime, by = get_runtime(), current_user.by
     if step == "drop":
-        return (
-            _("Proposal withdrawn.")
-            if templates.drop_proposal(here, announcement_template.id, by)
-            else _("There is no proposal.")
-        )
+        was_dropped = templates.drop_proposal(runtime, template.id, by)
+        return _("Proposal withdrawn.") if was_dropped else _("There is no proposal.")
     if step == "propose":
-        templates.propose_release(here, announcement_template.id, by)
+        templates.propose_release(runtime, template.id, by)
         return _("Proposed. A second person must confirm within 30 minutes. We are texting them now.")
-    sent = templates.confirm_release(here, announcement_template.id, by)
-    with here.database.read() as db:
-        said = school_statuses.find_current_by_school(db, now()).get(announcement_template.school)
-    if said and announcement_template.what == AGENTS_WERE_HERE:
-        withdraw_school_status(here, said.id, by)
-    return _("Sending now as announcement {number}.", number=sent.id)
+    announcement = templates.confirm_release(runtime, template.id, by)
+    with runtime.database.read() as db:
+        status = school_statuses.find_current_by_school(db, now()).get(template.school)
+    if status and template.what == AGENTS_WERE_HERE:
+        withdraw_school_status(runtime, status.id, by)
+    return _("Sending now as announcement {number}.", number=announcement.id)
