@@ -1,4 +1,4 @@
-"""The WSGI application: `gunicorn app:app`.  Threads and checks of a web process are in gunicorn.conf.py."""
+"""Create the WSGI application: `gunicorn app:app`. gunicorn.conf.py has the threads and checks of a web process."""
 
 import sys
 
@@ -7,7 +7,7 @@ from bot.base.settings import SettingsError
 from bot.base.yaml_source import SourceError
 from bot.web.app import create_app
 
-logs.configure()  # under a server other than gunicorn, lines would otherwise show what they must hide
+logs.configure()  # without it, logs under a server other than gunicorn would not be redacted
 try:
     app = create_app()
 except (SettingsError, SourceError) as error:

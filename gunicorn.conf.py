@@ -1,6 +1,6 @@
-"""How gunicorn serves Puente: `gunicorn --config gunicorn.conf.py app:app`.
+"""Configure gunicorn: `gunicorn --config gunicorn.conf.py app:app`.
 
-From the project's folder gunicorn also finds this file without `--config`.  A command line can override each option.
+In the project's folder, gunicorn also finds this file without `--config`. Command-line options override it.
 """
 
 import os
@@ -15,20 +15,20 @@ threads = 8
 timeout = 30
 graceful_timeout = 10
 control_socket_disable = True
-forwarder_headers = ""  # no client chooses the path or the script name
+forwarder_headers = ""  # clients must not set the path or the script name
 
 
 def on_starting(server: Any) -> None:
-    """Name the folder of the counts before any process imports prometheus_client, which reads the name then."""
+    """Set the metrics folder before any process imports prometheus_client, which reads it on import."""
     from bot.base import metrics_dir
 
     metrics_dir.prepare_metrics_dir(Path(os.environ.get("VAR_DIR") or Path(__file__).resolve().parent / "var"))
 
 
 def post_worker_init(worker: Any) -> None:
-    """In each web process, before its first request: check the keys, then watch for alarms in a thread.
+    """Check the keys of each web process before its first request, then check for alarms in a thread.
 
-    An app without a runtime (a test's, the benchmark's) has neither.
+    Apps without a runtime (in tests and the benchmark) skip both.
     """
     runtime = getattr(worker.wsgi, "extensions", {}).get("puente")
     if runtime is None:
@@ -45,7 +45,7 @@ def post_worker_init(worker: Any) -> None:
 
 
 def child_exit(server: Any, worker: Any) -> None:
-    """Delete the live gauges of a web process that ended; its counts stay, so that no counter goes down."""
+    """Delete the live gauges of a web process that ended. Its counters remain, so that no total decreases."""
     from bot.base import metrics_dir
 
     if os.environ.get(metrics_dir.MULTIPROCESS_DIR_VARIABLE):

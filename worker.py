@@ -1,4 +1,4 @@
-"""The worker: `python worker.py [QUEUE …]` does RQ's jobs, the most urgent queue first."""
+"""Run RQ's jobs, the most urgent queue first: `python worker.py [QUEUE …]`."""
 
 import gc
 import logging
@@ -10,7 +10,7 @@ from redis.client import Pipeline
 from rq import Worker, worker_registration
 from rq.cli.cli import main as rq
 from rq.job import Job
-from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # else half a second in each work-horse
+from twilio.rest.api.v2010 import account as _loaded_now  # noqa: F401  # saves each work-horse half a second
 
 from bot import jobs
 from bot.base import logs, settings
@@ -26,40 +26,43 @@ from bot.translation import google as _loaded_too  # noqa: F401
 
 
 class ReconnectingWorker(Worker):
-    """RQ's worker, but while Redis is away it looks again every few seconds; RQ's own pauses grow to a minute.
+    """RQ's worker, which retries every few seconds while Redis is unavailable. RQ's delays grow to a minute.
 
-    A job's lines carry the trace of what queued it; of one that fails neither log nor Redis keeps what its error says
-    (RQ would repeat it, with a statement's parameters or a number).
+    The log lines of a job have the trace of the request that queued it. Neither the log nor Redis stores the message of
+    a failed job's error, which can contain a statement's parameters or a phone number.
     """
 
     max_connection_wait_time = 4.0
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        """As RQ's, and whoever asks who works finds this worker again after Redis was emptied, or this machine slept:
-        RQ 3.0 tells that once, at the start: it would count as missing for good (its scheduler does as here)."""
+        """Send a heartbeat and register the worker again, in case Redis was flushed or this machine was asleep.
+
+        RQ 3.0 registers a worker only at the start, so that it would be missing from the list afterwards. RQ's
+        scheduler registers with each heartbeat too.
+        """
         super().heartbeat(timeout, pipeline)
         worker_registration.register(self, pipeline)
 
     def perform_job(self, job: Job, *args: Any, **kwargs: Any) -> bool:
-        """As RQ's."""
+        """Run a job with the trace of the request that queued it."""
         with logs.trace_context(job.meta.get("trace")):
             was_successful: bool = super().perform_job(job, *args, **kwargs)
         return was_successful
 
     def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        """Where it broke, and of what kind it was."""
+        """Log the type and location of an error, without its message."""
         with logs.trace_context(job.meta.get("trace")):
             logging.getLogger("worker").error("job failed: job=%s id=%s", job.func_name, job.id, exc_info=exc_info)
 
     def handle_job_failure(self, job: Job, *args: Any, **kwargs: Any) -> None:
-        """As RQ's; what is kept for three days says where, not what."""
+        """Save the type and location of an error in Redis for three days, without its message."""
         error = sys.exc_info()[1]
         if error is not None:
             kwargs["exc_string"] = logs.format_exception_line(error)
         super().handle_job_failure(job, *args, **kwargs)
 
 
-# Why these (docs/dependencies.md): with RQ's defaults it takes a quarter of an hour until a killed worker is noticed.
+# With RQ's defaults, it takes 15 minutes to notice a killed worker (docs/dependencies.md).
 RQ_OPTIONS = (
     *("--worker-class", "worker.ReconnectingWorker"),
     *("--connection-class", "bot.base.redis_client.RedisFromUrl"),
@@ -74,11 +77,11 @@ RQ_OPTIONS = (
 
 
 def main(queues: list[str]) -> None:
-    """Work until SIGTERM; exits with 1 if the settings are unusable or Redis is not there at the start."""
+    """Run jobs until SIGTERM. Exit with 1 if the settings are invalid or Redis is unavailable at the start."""
     logs.configure()
     try:
         process_settings = settings.load_settings()
-        # Read before the fork, so that no job has to.  Nothing here may open a connection: a fork would share it.
+        # Load the library before the fork, so that no job has to. Don't open a connection: a fork would share it.
         library = jobs.get_library()
         _check_keys(process_settings)
     except (settings.SettingsError, SourceError) as error:
@@ -87,13 +90,15 @@ def main(queues: list[str]) -> None:
     dates.preload_calendars(library.district.languages)
     _check_redis(process_settings.redis_url)
     gc.collect()
-    gc.freeze()  # a collection in a work-horse then copies nothing: 55 MB each (docs/performance.md)
+    gc.freeze()  # a collection in a work-horse then copies no memory, 55 MB each (docs/performance.md)
     rq(["worker", "--url", process_settings.redis_url, *RQ_OPTIONS, *(queues or QUEUE_NAMES)])
 
 
 def _check_keys(process_settings: settings.Settings) -> None:
-    """Raises `SettingsError` for a wrong `DATA_KEY`: one such worker of several takes its part of the alerts, and can
-    read none.  The connection is closed before the fork."""
+    """Raise `SettingsError` for a wrong `DATA_KEY`, with which a worker would take alerts but could not read them.
+
+    The connection closes before the fork.
+    """
     database = Database(process_settings.database_url, Vault(process_settings.data_keys))
     problem = reindex.explain_unfit_database(database)
     database.engine.dispose()
@@ -102,14 +107,14 @@ def _check_keys(process_settings: settings.Settings) -> None:
 
 
 def _check_redis(redis_url: str) -> None:
-    """Ends with a sentence if Redis is not there; RQ would log one with the address, which may hold a password."""
+    """Exit with a message if Redis is unavailable. RQ would log the URL, which can contain a password."""
     try:
         with RedisFromUrl.from_url(redis_url) as redis:
             redis.ping()
     except RedisError as error:
         sys.exit(
             f"The worker cannot start:\nRedis does not answer ({type(error).__name__}). "
-            "Is REDIS_URL right, and does the server run?"
+            "Check REDIS_URL, and whether the server is running."
         )
 
 

@@ -1,4 +1,4 @@
-"""Puente: the WhatsApp/SMS line between a school district and the families it serves.
+"""Puente: text messages and calls between a school district and the families it serves.
 
-`docs/architecture.md` has the map: which room does what, and who may import whom.
+`docs/architecture.md` describes the packages and their allowed imports.
 """

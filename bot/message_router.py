@@ -53,7 +53,7 @@ def answer_message(runtime: Runtime, message: InboundMessage) -> str:
     """Return the reply to one message, or "" for none. A retried message gets the same reply.
 
     Raises:
-        ServiceUnavailableError, SQLAlchemyError: Nothing was half done; Twilio delivers the message again.
+        ServiceUnavailableError, SQLAlchemyError: Nothing was saved. Twilio sends the message again.
     """
     staff = runtime.library.district.find_staff_by_address(message.address)
     command = match_command(message.normalized_text, runtime.library.phrasebook)
@@ -79,7 +79,7 @@ def _try_route(route: CommandRoute, request: CommandRequest) -> str | None:
 
 
 def _should_stay_silent(runtime: Runtime, message: InboundMessage) -> bool:
-    """Count a message that is answered outside the dialog, and say whether its answer is left out."""
+    """Count a message that is answered outside the dialog. Return whether it gets no reply due to the rate limit."""
     family_hash, rate_limit = runtime.compute_lookup_hash(message.address), get_message_rate_limit(message.address)
     try:
         return runtime.conversations.count_message(family_hash, rate_limit) == "silent"

@@ -1,4 +1,4 @@
-"""What a process works with: settings, library, database, Redis, the way out.  Put together once, passed to all."""
+"""Open the runtime of a process once: the settings, library, database, Redis, and channel that all code uses."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,12 +30,12 @@ from bot.translation.safe_translator import SafeTranslator
 from bot.translation.term_glossary import TermGlossary
 
 REDIS_TIMEOUT_SECONDS = 2
-"""A Redis that does not answer in this time counts as away; Twilio waits 15 s in all."""
+"""If Redis does not answer in this time, it counts as unavailable. Twilio waits 15 seconds in total."""
 
 
 @dataclass(frozen=True, eq=False)
 class Runtime:
-    """Everything with a connection or a file behind it.  Safe to share between threads, not across a fork."""
+    """Everything that uses a connection or a file. Share it between threads, but not across a fork."""
 
     settings: Settings
     library: Library
@@ -44,74 +44,73 @@ class Runtime:
 
     @cached_property
     def conversations(self) -> ConversationStore:
-        """The day's conversations."""
+        """The store of current conversations."""
         return ConversationStore(self.redis, self.database.vault)
 
     @cached_property
     def rate_limit_storage(self) -> RedisStorage:
-        """Where the library `limits` counts."""
+        """The storage of the library `limits`."""
         return open_rate_limit_storage(self.redis)
 
     @cached_property
     def statuses(self) -> school_statuses.StatusCache:
-        """What is verified about the schools now."""
+        """The current verified statuses of the schools."""
         return school_statuses.StatusCache(self.database)
 
     @cached_property
     def channel(self) -> Channel:
-        """Twilio where an account is set, else the simulator."""
+        """Twilio if an account is set, otherwise the simulator."""
         if self.settings.is_live:
             return TwilioChannel(self.settings)
         return SimulatorChannel(self.redis)
 
     def open_bulk_channel(self, connections: int) -> Channel:
-        """The same way out, with so many connections that stay open."""
-        return TwilioChannel(self.settings, connections) if self.settings.is_live else self.channel
+        """Open the channel with this number of persistent connections."""
+        if self.settings.is_live:
+            return TwilioChannel(self.settings, connections)
+        return self.channel
 
     @cached_property
     def translator(self) -> Translator | None:
-        """The machine that translates, if the district allows one (`TRANSLATOR`)."""
+        """The machine translator, if the district allows one (`TRANSLATOR`)."""
         if self.settings.translator != "googletrans":
             return None
-        # Here, since its libraries take memory and most web processes ask nobody.
+        # Imported only when needed, since its libraries take memory and most web processes do not translate.
         from bot.translation.google import GoogleTranslator
 
         return GoogleTranslator(self.settings.googletrans_base)
 
     @cached_property
     def transcriber(self) -> Transcriber | None:
-        """The machine that writes down voice notes, if the district has set one up (`TRANSCRIBER`)."""
-        settings = self.settings
-        return (
-            HttpTranscriber(settings.transcriber_url, settings.transcriber_token)
-            if settings.transcriber == "http"
-            else None
-        )
+        """The server that transcribes voice notes, if the district has one (`TRANSCRIBER`)."""
+        if self.settings.transcriber != "http":
+            return None
+        return HttpTranscriber(self.settings.transcriber_url, self.settings.transcriber_token)
 
     @cached_property
     def safe_translator(self) -> SafeTranslator:
-        """How people's texts are translated: approved phrases first, then the machine, which sees nothing personal."""
+        """Translates people's texts: with approved phrases first, then by machine after masking personal details."""
         glossary = TermGlossary(self.library.glossary.terms, self.library.glossary.names)
         return SafeTranslator(
             self.translator, self.redis, self.database.vault, glossary, self._find_approved_translation
         )
 
     def _find_approved_translation(self, source: str, target: str, text: str) -> str | None:
-        """A person's wording: one of the district's answers whose translation is reviewed, or an approved phrase."""
+        """Find a reviewed translation of one of the district's answers, or an approved phrase."""
         if source == SOURCE_LANGUAGE and text.strip() in self.library.district.answers.values():
-            wording = self.library.catalogs.find_text(target, text.strip())
-            if not (wording.is_draft or wording.is_missing):
-                return wording.text
+            translation = self.library.catalogs.find_text(target, text.strip())
+            if not (translation.is_draft or translation.is_missing):
+                return translation.text
         with self.database.read() as db:
             return approved_phrases.find(db, source, target, text)
 
     def compute_lookup_hash(self, address: str) -> str:
-        """The keyed hash under which everything of this address is kept."""
+        """Return the keyed hash by which the rows of this address are found."""
         return self.database.vault.compute_lookup_hash(address)
 
 
 def open_runtime(settings: Settings, library: Library | None = None) -> Runtime:
-    """The services for these settings.  Connects to nothing yet; raises `BadSource` if a file is wrong."""
+    """Build the runtime for these settings, without connecting yet. Raises `SourceError` if a file is invalid."""
     library = library or load_library(ROOT, settings.district_file)
     if settings.translator != "off":
         library = add_other_languages(library)
@@ -121,10 +120,10 @@ def open_runtime(settings: Settings, library: Library | None = None) -> Runtime:
 
 
 def open_runtime_for_writing(settings: Settings) -> Runtime:
-    """The same for a command: raises `SettingsError` for a `DATA_KEY` that does not fit what is stored.
+    """Build the runtime for a command. Raises `SettingsError` if `DATA_KEY` does not fit the database.
 
-    With another key every family is a stranger: who is imported would be written to though it stopped, and who is to
-    be erased would not be found.
+    With another key, no stored family would be found. An import would message families that have opted out, and an
+    erasure would find no one.
     """
     runtime = open_runtime(settings)
     if problem := reindex.explain_unfit_database(runtime.database):
@@ -133,7 +132,7 @@ def open_runtime_for_writing(settings: Settings) -> Runtime:
 
 
 def open_redis(settings: Settings) -> Redis:
-    """A client that fails soon: a family must not wait for a Redis that is gone.  Connects to nothing yet."""
+    """Create a client without connecting. It fails fast, so that no family waits for an unavailable Redis."""
     return RedisFromUrl.from_url(
         settings.redis_url,
         socket_connect_timeout=REDIS_TIMEOUT_SECONDS,

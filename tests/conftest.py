@@ -152,7 +152,7 @@ def bare_database(tmp_path: Path, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def services(
+def runtime(
     tmp_path: Path,
     empty_database: Callable[[Path], str],
     redis_url: str,
@@ -201,12 +201,12 @@ def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Runtime], Flask]]:
     routes together takes longer than most tests.  One at a time; what needs two, or another app, makes its own."""
     before: dict[str, Any] = {}
 
-    def served(services: Runtime) -> Flask:
-        app = shared_app.get("app") or create_app(runtime=services)
+    def served(runtime: Runtime) -> Flask:
+        app = shared_app.get("app") or create_app(runtime=runtime)
         shared_app["app"], app.test_client_class = app, Phone
         before.update(before or app.config)
-        app.extensions["puente"] = services
-        app.secret_key = services.settings.secret_key
+        app.extensions["puente"] = runtime
+        app.secret_key = runtime.settings.secret_key
         return app
 
     yield served
@@ -216,15 +216,15 @@ def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Runtime], Flask]]:
 
 
 @pytest.fixture
-def client(services: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
-    return serve(services).test_client()
+def client(runtime: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
+    return serve(runtime).test_client()
 
 
 class Family:
     """A family's phone: `text()` posts a signed webhook and gives back what the phone shows."""
 
-    def __init__(self, services: Runtime, client: FlaskClient, address: str) -> None:
-        self.services, self.client, self.address = services, client, address
+    def __init__(self, runtime: Runtime, client: FlaskClient, address: str) -> None:
+        self.runtime, self.client, self.address = runtime, client, address
         self.sid = ""
         self.status = 0
 
@@ -237,7 +237,7 @@ class Family:
     def post(self, form: dict[str, str]) -> str:
         """A form, signed as Twilio signs."""
         url = f"{PUBLIC}/webhooks/twilio/messages"
-        signature = sign(self.services.settings.twilio_auth_token, url, form)
+        signature = sign(self.runtime.settings.twilio_auth_token, url, form)
         headers = {"X-Twilio-Signature": signature}
         answer = self.client.post("/webhooks/twilio/messages", data=form, headers=headers)
         self.status = answer.status_code
@@ -245,14 +245,14 @@ class Family:
 
     @property
     def account(self) -> str:
-        return self.services.settings.account_sid
+        return self.runtime.settings.account_sid
 
 
 @pytest.fixture
-def family(services: Runtime, client: FlaskClient) -> Family:
-    return Family(services, client, "whatsapp:+12175550177")
+def family(runtime: Runtime, client: FlaskClient) -> Family:
+    return Family(runtime, client, "whatsapp:+12175550177")
 
 
 @pytest.fixture
-def new_family(services: Runtime, client: FlaskClient) -> Callable[[str], Family]:
-    return lambda address: Family(services, client, address)
+def new_family(runtime: Runtime, client: FlaskClient) -> Callable[[str], Family]:
+    return lambda address: Family(runtime, client, address)

@@ -1,4 +1,4 @@
-"""Which processes a run of the tests has started, also those that their parent has left."""
+"""Find the processes that a test run has started, including orphaned ones."""
 
 import os
 import signal
@@ -13,7 +13,7 @@ GRACE_SECONDS = 5
 
 
 def mark_own_processes() -> None:
-    """What this process starts from now on can be told from what another run starts.
+    """Mark processes that this one starts from now on, to tell them from other runs.
 
     SIGTERM (of `timeout`, of a CI) becomes Ctrl-C: otherwise pytest ends at once and leaves its servers running.
     """
@@ -22,9 +22,9 @@ def mark_own_processes() -> None:
 
 
 def end_leftover_processes() -> list[str]:
-    """Kill what still runs of this run, after a moment to end by itself: the command lines.
+    """Kill what still runs of this run after a grace period; return the command lines.
 
-    Looks again until nothing is found: a process that was ending may have started another one.
+    Look again until nothing is found: an ending process may have started another one.
     """
     told: list[str] = []
     while found := [process for process in psutil.process_iter() if _is_marked(process)]:
@@ -40,7 +40,7 @@ def _is_marked(process: psutil.Process) -> bool:
     try:
         is_own = process.environ().get(MARK) == os.environ[MARK]
         return is_own and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
-    except (psutil.Error, OSError):  # it is gone, or somebody else's
+    except (psutil.Error, OSError):  # it is gone, or belongs to another user
         return False
 
 

@@ -1,4 +1,4 @@
-"""Where tests write: in memory, where this machine has room there, so that nothing waits for a disk."""
+"""Where tests write: in memory if this machine has room, so that no test waits for a disk."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ FOLDER = pytest.StashKey[Path]()
 
 
 def find_memory() -> Path | None:
-    """`/dev/shm`, unless it is small (as in a container) or runs no programs, which some tests write."""
+    """Return `/dev/shm`, unless it is small (as in a container) or can't run programs, which some tests write."""
     folder = Path("/dev/shm")
     if not hasattr(os, "ST_NOEXEC") or not os.access(folder, os.W_OK | os.X_OK):
         return None
@@ -22,11 +22,11 @@ def find_memory() -> Path | None:
 
 
 MEMORY = find_memory()
-"""A folder that is kept in memory; None for the usual temporary one."""
+"""Create a folder in memory; None for the usual temporary one."""
 
 
 def make_memory_folder(config: pytest.Config) -> None:
-    """Let `tmp_path` lie in memory, unless the command line names another place."""
+    """Put `tmp_path` in memory, unless the command line names another place."""
     if MEMORY and not config.option.basetemp:
         folder = config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="puente-tests-", dir=MEMORY))
         config.option.basetemp = str(folder / "run")

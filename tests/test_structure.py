@@ -1,4 +1,4 @@
-"""The shape of the program: who imports whom, that every name a queue holds exists, that pages say who may see them."""
+"""The shape of the program: its imports, the names in its queues, and the permissions of its pages."""
 
 import ast
 import importlib
@@ -40,7 +40,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("cli",),
     ("__main__",),
 )
-"""Packages from the bottom up: one imports only what is in a layer below its own (`docs/architecture.md`)."""
+"""Packages from the bottom up: one imports only from layers below its own (`docs/architecture.md`)."""
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
 WITHOUT_LOGIN = {
     "/console/login",
@@ -61,7 +61,7 @@ WITHOUT_LOGIN = {
 
 
 def module_name(path: Path) -> str:
-    """The dotted name of a file below `bot`: `store.cases.cases`, `web.app`; a package by its own name."""
+    """Return the dotted name of a file below `bot`: `store.cases.cases`, `web.app`; a package by its own name."""
     return ".".join(path.relative_to(BOT).with_suffix("").parts).removesuffix(".__init__").removesuffix("__init__")
 
 
@@ -69,14 +69,14 @@ MODULES = {module_name(path): path for path in BOT.rglob("*.py")}
 
 
 def package_of(module: str) -> str:
-    """The package that holds a module; a loose file of `bot` counts as a package of its own."""
+    """Return the package of a module; a loose file of `bot` counts as its own package."""
     is_package = MODULES[module].name == "__init__.py"
     return module if is_package else module.rpartition(".")[0] or module
 
 
 @cache
 def imports(path: Path) -> set[str]:
-    """What a file imports: modules of `bot` by their dotted names, and the top-level names of other packages."""
+    """Return what a file imports: modules of `bot` by their dotted names, and top-level names of other packages."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -87,13 +87,13 @@ def imports(path: Path) -> set[str]:
 
 
 def resolve(module: str, name: str) -> str:
-    """`from bot.x import y`: the module `bot.x.y` if there is one, else `bot.x`."""
+    """Resolve `from bot.x import y`: the module `bot.x.y` if it exists, else `bot.x`."""
     inside = f"{module}.{name}".removeprefix("bot.")
     return f"bot.{inside}" if inside in MODULES and module.startswith("bot") else module
 
 
 def graph() -> dict[str, set[str]]:
-    """For each module of `bot`, the modules of `bot` that it imports."""
+    """Return, for each module of `bot`, the modules of `bot` that it imports."""
     return {
         module: {name.removeprefix("bot.") for name in imports(path) if name.startswith("bot.")} & set(MODULES)
         for module, path in MODULES.items()
@@ -101,7 +101,7 @@ def graph() -> dict[str, set[str]]:
 
 
 def package_graph() -> dict[str, set[str]]:
-    """The same between packages."""
+    """Return the same graph between packages."""
     packages: dict[str, set[str]] = {}
     for module, targets in graph().items():
         own = packages.setdefault(package_of(module), set())
@@ -110,7 +110,7 @@ def package_graph() -> dict[str, set[str]]:
 
 
 def find_cycle(edges: dict[str, set[str]]) -> tuple[str, ...]:
-    """One cycle of a graph, or an empty tuple."""
+    """Return one cycle of a graph, or an empty tuple."""
     try:
         TopologicalSorter(edges).prepare()
     except CycleError as error:

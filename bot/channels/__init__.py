@@ -1,1 +1,1 @@
-"""The outside: how a text leaves.  An adapter says what happened; only `messaging.send` decides what follows."""
+"""Send messages through Twilio or the simulator. A channel reports the outcome; `messaging` decides what follows."""

@@ -1,4 +1,4 @@
-"""What every channel promises: send a text or call, say honestly what became of it, look up what was accepted."""
+"""Define the interface of all channels: send a message, make a call, and list what the provider accepted."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,16 +17,16 @@ CALL_STATUSES = {
     "failed": "failed",
     "canceled": "canceled",
 }
-"""What is said of a call, in the words of a text: one that was picked up is sent, one that was heard out delivered."""
+"""Maps Twilio's call statuses to message statuses: an answered call is sent, and a completed call is delivered."""
 
 
 @dataclass(frozen=True)
 class OutgoingMessage:
-    """One text to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234"); `id` is ours, for the callback.
+    """One message to one address ("+1555…", "whatsapp:+1555…", "whatsapp:US.1234").
 
-    `template`: the ContentSid of an approved WhatsApp template that is sent instead of `body`, with `variables`;
-    `media`: the address of a picture or sound that goes with it (WhatsApp).  `machines`: of a call, whether to listen
-    first if a machine answers.
+    `id` is our own, for the callback. `template` is the ContentSid of an approved WhatsApp template that is sent with
+    `variables` instead of `body`. `media` is the URL of a picture or sound (WhatsApp). `should_detect_machine` applies
+    to calls and detects voicemail.
     """
 
     id: str
@@ -40,7 +40,7 @@ class OutgoingMessage:
 
 @dataclass(frozen=True)
 class AcceptedMessage:
-    """The provider has it, under this SID and first status; a callback tells the rest."""
+    """The SID and first status of an accepted message. Callbacks report the later statuses."""
 
     sid: str
     status: str
@@ -48,7 +48,7 @@ class AcceptedMessage:
 
 @dataclass(frozen=True)
 class ListedMessage:
-    """A message in the provider's own list."""
+    """A message in the provider's list."""
 
     sid: str
     body: str
@@ -57,12 +57,12 @@ class ListedMessage:
 
 
 class SendError(Exception):
-    """The text was not accepted, or nobody knows.
+    """The provider did not accept the message, or the outcome is unknown.
 
-    `refused`: for good (a wrong number, an opt-out); trying again gives the same answer.
-    `not_accepted`: certainly not taken (429, no connection); trying again is safe.
-    `unknown`: the request left and no answer came (a read time-out, a dropped connection, a 5xx): sending again may
-    send twice, so the provider's list is read first (twilio.md, section 5).
+    `refused`: permanent (an invalid number, an opt-out). A retry gives the same result.
+    `not_accepted`: certainly not accepted (429, no connection). A retry is safe.
+    `unknown`: the request was sent but got no answer (a read timeout, a dropped connection, a 5xx). A retry can send
+    the message twice, so read the provider's list first (twilio.md, section 5).
     """
 
     def __init__(self, outcome: SendOutcome, code: int | None = None) -> None:
@@ -71,20 +71,20 @@ class SendError(Exception):
 
 
 class Channel(Protocol):
-    """A way out: Twilio, or the simulator."""
+    """Sends messages and calls: Twilio or the simulator."""
 
     def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Hand one text over; raises `SendError`."""
+        """Send one message. Raises `SendError`."""
         ...
 
     def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Ring this number and read the body out; raises `SendError`."""
+        """Call this number and read the body aloud. Raises `SendError`."""
         ...
 
     def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
-        """The calls that were accepted for this address since then, without words; raises `SendError`."""
+        """List the calls that were accepted for this address since a moment, without their text. Raises `SendError`."""
         ...
 
     def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
-        """What was accepted for this address since then; raises `SendError` if the list can't be read."""
+        """List the messages that were accepted for this address since a moment. Raises `SendError`."""
         ...

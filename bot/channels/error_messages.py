@@ -1,4 +1,4 @@
-"""Why a message did not arrive, in plain words, with what the office can do (codes: twilio.md, section 2)."""
+"""Explain in plain words why a message did not arrive, and what staff can do (codes: twilio.md, section 2)."""
 
 ERROR_EXPLANATIONS = {
     21610: "This person opted out with the phone company (STOP). Call instead.",
@@ -39,6 +39,6 @@ CALL_OUTCOME_LABELS = {
     "busy": "The line was busy. We try up to three times.",
     "no answer": "No answer. We try up to three times.",
 }
-"""Who answered a call, or why nobody did."""
+"""The outcome of a call: who answered, or why there was no answer."""
 FAILED_STATES = frozenset({"failed", "undelivered"})
 RETRYABLE_STATES = FAILED_STATES | {"held"}

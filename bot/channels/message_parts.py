@@ -1,13 +1,15 @@
-"""How long a message may be, counted as Twilio counts, and a longer text in several messages.  Pure."""
+"""Split a long reply into several messages, with lengths counted as Twilio counts them."""
 
 MAX_MESSAGE_UNITS = 1500
-"""Twilio refuses a message of more than 1,600 UTF-16 units (21617); a longer reply is cut at a paragraph."""
+"""Twilio refuses a message of more than 1,600 UTF-16 units (21617)."""
 
 
 def split_message(reply: str) -> list[str]:
-    """The reply in messages that Twilio takes, cut between paragraphs where it can be."""
+    """Split a reply into messages that Twilio accepts, between paragraphs where possible."""
+    if not reply:
+        return []
     parts: list[str] = []
-    for paragraph in reply.split("\n\n") if reply else []:
+    for paragraph in reply.split("\n\n"):
         joined = f"{parts[-1]}\n\n{paragraph}" if parts else paragraph
         if parts and count_utf16_units(joined) <= MAX_MESSAGE_UNITS:
             parts[-1] = joined
@@ -17,7 +19,7 @@ def split_message(reply: str) -> list[str]:
 
 
 def _split_paragraph(paragraph: str) -> list[str]:
-    """A paragraph, whole if it fits, else cut; half the limit in characters never exceeds it in units."""
+    """Cut a paragraph that is too long. Half the limit in characters never exceeds the limit in units."""
     if count_utf16_units(paragraph) <= MAX_MESSAGE_UNITS:
         return [paragraph]
     size = MAX_MESSAGE_UNITS // 2
@@ -25,5 +27,5 @@ def _split_paragraph(paragraph: str) -> list[str]:
 
 
 def count_utf16_units(text: str) -> int:
-    """Length as Twilio counts it, in UTF-16 units."""
+    """Return the length in UTF-16 units, as Twilio counts it."""
     return len(text.encode("utf-16-le")) // 2

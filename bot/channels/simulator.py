@@ -1,6 +1,6 @@
-"""The simulator's way out: what would go to Twilio is put on a feed in Redis, which the simulator's phones show.
+"""Send messages to the simulator: a feed in Redis takes the place of Twilio, and the simulator's phones show it.
 
-Development only; everything on the feed is gone after a day.
+For development only. Messages on the feed expire after a day.
 """
 
 import json
@@ -26,7 +26,7 @@ class SimulatorChannel:
         self._redis = redis
 
     def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Show a text on the phone with this address; its receipts come from the page, as Twilio's would."""
+        """Show a text on the phone with this address. The page sends the delivery statuses, as Twilio would."""
         sid = f"SM{secrets.token_hex(16)}"
         try:
             set_status(self._redis, sid, "queued")
@@ -36,7 +36,7 @@ class SimulatorChannel:
         return AcceptedMessage(sid, "queued")
 
     def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Let the phone with this address ring; its owner presses a key on the page."""
+        """Ring the phone with this address. The person at the page presses a key."""
         sid = f"CA{secrets.token_hex(16)}"
         to = outgoing.to.removeprefix("voice:")
         try:
@@ -47,29 +47,27 @@ class SimulatorChannel:
         return AcceptedMessage(sid, "queued")
 
     def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
-        """The calls to this phone since then."""
-        return [
-            message for message in self.list_messages(to.removeprefix("voice:"), since) if message.sid.startswith("CA")
-        ]
+        """List the calls to this phone since a moment."""
+        messages = self.list_messages(to.removeprefix("voice:"), since)
+        return [message for message in messages if message.sid.startswith("CA")]
 
     def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
-        """What the phone with this address got since then."""
+        """List the messages to the phone with this address since a moment."""
         try:
-            sent = [item for _, item in read_feed(self._redis, "") if item["phone"] == to and item.get("delivery")]
+            items = [item for _, item in read_feed(self._redis, "") if item["phone"] == to and item.get("delivery")]
             statuses = load_statuses(self._redis)
         except RedisError:
             raise SendError("unknown") from None
-        messages = [
-            ListedMessage(
-                item["sid"], item["body"], statuses.get(item["sid"], "sent"), datetime.fromisoformat(item["at"])
-            )
-            for item in sent
-        ]
-        return [message for message in messages if message.created_at >= since]
+        messages = []
+        for item in items:
+            sid, created_at = item["sid"], datetime.fromisoformat(item["at"])
+            if created_at >= since:
+                messages.append(ListedMessage(sid, item["body"], statuses.get(sid, "sent"), created_at))
+        return messages
 
 
 def add_to_feed(redis: Redis, phone: str, direction: str, body: str, **extra: str) -> None:
-    """Add a message to the feed; `direction` is as the phone sees it: in, out, or system."""
+    """Add a message to the feed. `direction` is from the view of the phone: in, out, or system."""
     item = {"phone": phone, "direction": direction, "body": body, "at": datetime.now(UTC).isoformat(), **extra}
     redis.xadd(FEED_KEY, {"item": json.dumps(item)}, maxlen=MAX_FEED_ITEMS, approximate=True)
     oldest = int((datetime.now(UTC).timestamp() - FEED_TTL_SECONDS) * 1000)
@@ -78,24 +76,24 @@ def add_to_feed(redis: Redis, phone: str, direction: str, body: str, **extra: st
 
 
 def read_feed(redis: Redis, after_id: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(id, message) of everything after this id (empty for all), oldest first."""
+    """Yield (ID, message) of everything after this ID, or everything for "", the oldest first."""
     rows: Any = redis.xrange(FEED_KEY, f"({after_id}" if after_id else "-")
     for entry_id, fields in rows:
         yield entry_id.decode(), json.loads(fields[b"item"])
 
 
 def set_status(redis: Redis, sid: str, status: str) -> None:
-    """Keep how far a message has come: its ticks."""
+    """Save the delivery status of a message."""
     redis.hset(STATUSES_KEY, sid, status)
     redis.expire(STATUSES_KEY, FEED_TTL_SECONDS)
 
 
 def find_call(redis: Redis, sid: str) -> dict[str, Any] | None:
-    """The call on the feed that has this SID."""
+    """Find the call on the feed with this SID."""
     return next((item for _, item in read_feed(redis, "") if item.get("kind") == "call" and item["sid"] == sid), None)
 
 
 def load_statuses(redis: Redis) -> dict[str, str]:
-    """The status of every message on the feed, by SID."""
+    """Return the status of every message on the feed, by SID."""
     raw_statuses: Any = redis.hgetall(STATUSES_KEY)
     return {sid.decode(): status.decode() for sid, status in raw_statuses.items()}

@@ -1,9 +1,10 @@
-"""How many SMS a text costs.  GSM-7 fits 160 characters in one segment (153 each in several), UCS-2 70 (67).
+"""Count the SMS segments of a text. GSM-7 fits 160 characters in one segment (153 each in several), UCS-2 70 (67).
 
-The alphabet is that of 3GPP TS 23.038, 6.2.1; its extension table costs two.  One letter outside it (ç, or a curly
-apostrophe) makes the whole text UCS-2.  No well-kept Python library counts this, and the rule does not change.
+The alphabet is from 3GPP TS 23.038, 6.2.1. Characters of its extension table count as two. One other character (ç, or
+a curly apostrophe) makes the whole text UCS-2. No maintained Python library counts segments, and the rule is stable.
 """
 
+import math
 from dataclasses import dataclass
 
 GSM_BASIC_CHARACTERS = frozenset(
@@ -15,7 +16,7 @@ GSM_EXTENDED_CHARACTERS = frozenset("^{}\\[~]|€\f")
 
 @dataclass(frozen=True)
 class SmsCost:
-    """`spoilers` are the letters for which a text that could nearly be GSM-7 costs more than twice as much."""
+    """The cost of one SMS. `non_gsm_characters` are the characters that make the text UCS-2 and double its cost."""
 
     segments: int
     is_gsm: bool
@@ -23,10 +24,8 @@ class SmsCost:
 
 
 def compute_sms_cost(text: str) -> SmsCost:
-    """What sending this as an SMS costs; characters beyond the basic plane count as two in UCS-2."""
-    non_gsm_characters = sorted(
-        {char for char in text if char not in GSM_BASIC_CHARACTERS and char not in GSM_EXTENDED_CHARACTERS}
-    )
+    """Compute the cost of a text as an SMS. Characters beyond the basic plane count as two in UCS-2."""
+    non_gsm_characters = sorted(set(text) - GSM_BASIC_CHARACTERS - GSM_EXTENDED_CHARACTERS)
     if not non_gsm_characters:
         units = sum(2 if char in GSM_EXTENDED_CHARACTERS else 1 for char in text)
         return SmsCost(_count_segments(units, 160, 153), True)
@@ -35,4 +34,6 @@ def compute_sms_cost(text: str) -> SmsCost:
 
 
 def _count_segments(units: int, single_size: int, part_size: int) -> int:
-    return 1 if units <= single_size else -(-units // part_size)
+    if units <= single_size:
+        return 1
+    return math.ceil(units / part_size)

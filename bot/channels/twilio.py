@@ -1,4 +1,4 @@
-"""Twilio's Messages and Calls APIs: one request, always with time-outs, and an honest word about what became of it."""
+"""Send messages and calls with Twilio's APIs: one request each, with a timeout, and an error that tells the outcome."""
 
 import json
 from datetime import datetime
@@ -16,31 +16,31 @@ from bot.base.settings import Settings
 from bot.channels.base import CALL_STATUSES, AcceptedMessage, ListedMessage, OutgoingMessage, SendError
 
 REQUEST_TIMEOUT_SECONDS = 10
-"""Twilio's client waits for ever by itself (twilio.md, section 0)."""
+"""Without it, Twilio's client waits forever (twilio.md, section 0)."""
 RETRYABLE_STATUSES = frozenset({401, 403, 429})
-"""Nothing was accepted, and the same request may pass later: a token being rotated, too many requests at once."""
+"""Nothing was accepted, and a retry can succeed: during a token rotation, or after too many requests at once."""
 
 REQUEST_ERRORS = (TwilioException, requests.RequestException, ValueError)
-"""What a request may end with; the last where something between us and Twilio answers in its stead: no JSON."""
+"""The errors of a request. A ValueError means that a proxy answered with something other than JSON."""
 
 MAX_LISTED_MESSAGES = 1000
-"""As many as one page holds: two hundred emergencies bring one phone more than the hundred that were read once."""
+"""As many as one page contains. With 200 emergencies, one staff phone gets more messages than a limit of 100."""
 
 RING_SECONDS = 25
-"""Seconds: shorter than most voicemail boxes take to answer."""
+"""Shorter than most voicemail systems take to answer."""
 CALL_EVENTS = ["initiated", "ringing", "answered", "completed"]
 
 
 class _RebasedHttpClient(TwilioHttpClient):
-    """Twilio's own client, pointed at `TWILIO_API_BASE` (a proxy or a stand-in) if that is set."""
+    """Twilio's HTTP client. If `TWILIO_API_BASE` (a proxy or a test server) is set, it sends requests there."""
 
     def __init__(self, base: str) -> None:
-        # No pooled connections: one that the other side has closed would look like an unknown outcome.
+        # A pooled connection that the other side has closed would look like an unknown outcome.
         super().__init__(pool_connections=False, timeout=REQUEST_TIMEOUT_SECONDS)
         self._base = urlsplit(base) if base else None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Any:
-        """As Twilio's client does, at our address."""
+        """Send the request to the configured address."""
         return super().request(method, self._rewrite_url(url), *args, **kwargs)
 
     def _rewrite_url(self, url: str) -> str:
@@ -50,10 +50,10 @@ class _RebasedHttpClient(TwilioHttpClient):
 
 
 class PooledHttpClient(_RebasedHttpClient):
-    """The same with connections that stay open, for many messages in a row.
+    """An HTTP client whose connections stay open, for many messages in a row.
 
-    One that the other side has closed meanwhile looks like an unknown outcome: announcements look that up by
-    themselves.  What the environment says of proxies is read once, not for every message.
+    A connection that the other side has closed looks like an unknown outcome, which announcements look up. The proxy
+    settings of the environment are read once, not for every message.
     """
 
     def __init__(self, base: str, connections: int) -> None:
@@ -64,7 +64,7 @@ class PooledHttpClient(_RebasedHttpClient):
         self._environment_settings: dict[str, Any] | None = None
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        """As in the base class."""
+        """Send the request on a pooled connection."""
         arguments = dict(zip(("params", "data", "headers", "auth", "timeout"), args, strict=False)) | kwargs
         target_url = self._rewrite_url(url)
         request = requests.Request(
@@ -90,21 +90,21 @@ class PooledHttpClient(_RebasedHttpClient):
 
 
 def create_client(settings: Settings, connections: int = 0) -> Client:
-    """Twilio's client for this account; connects to nothing yet."""
+    """Create Twilio's client for this account, without connecting yet."""
     base = settings.twilio_api_base
-    http = PooledHttpClient(base, connections) if connections else _RebasedHttpClient(base)
-    return Client(settings.twilio_account_sid, settings.twilio_token, http_client=http)
+    http_client = PooledHttpClient(base, connections) if connections else _RebasedHttpClient(base)
+    return Client(settings.twilio_account_sid, settings.twilio_token, http_client=http_client)
 
 
 class TwilioChannel:
-    """SMS, WhatsApp and calls by Twilio.  `connections`: so many stay open, for an announcement's many messages."""
+    """Sends SMS, WhatsApp messages, and calls. `connections` is how many stay open, for announcements."""
 
     def __init__(self, settings: Settings, connections: int = 0) -> None:
         self._settings = settings
         self._client = create_client(settings, connections)
 
     def send(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Hand one text over; the callback carries our own id, so that it can't outrun our own record."""
+        """Send one message. The callback contains our own ID, so that it works even before we have saved the SID."""
         options: dict[str, Any] = {"to": outgoing.to, **_build_content(outgoing), **self._choose_sender(outgoing.to)}
         if self._settings.public_url:
             options["status_callback"] = f"{self._settings.public_base}/webhooks/twilio/status?m={outgoing.id}"
@@ -115,33 +115,38 @@ class TwilioChannel:
         return AcceptedMessage(message.sid, message.status)
 
     def call(self, outgoing: OutgoingMessage) -> AcceptedMessage:
-        """Ring somebody; what is said, and the key that is pressed, come and go by our own webhook: refused without
-        `PUBLIC_URL` (production has one), because nobody could press a key."""
+        """Call a person. Our webhook supplies the text and receives the pressed keys.
+
+        Without `PUBLIC_URL`, the call is refused, since Twilio could not reach the webhook. Production always has it.
+        """
         sender, to = self._settings.twilio_sms_from, outgoing.to.removeprefix("whatsapp:").removeprefix("voice:")
         if not (sender.startswith("+") and to.startswith("+") and self._settings.public_url):
-            raise SendError("refused")  # a short code cannot call, a user id without a number cannot be called
-        # Twilio then asks what to say only when it knows who answered; of a machine after its greeting ("Answering
-        # Machine Detection" in its docs).
-        detect = {"machine_detection": "DetectMessageEnd"} if outgoing.should_detect_machine else {}
+            raise SendError("refused")  # a short code cannot call, and an address without a number cannot be called
+        options = self._build_call_callbacks(outgoing)
+        if outgoing.should_detect_machine:
+            # Twilio then requests the text after it knows who answered, and after the greeting of a machine
+            # ("Answering Machine Detection" in its docs).
+            options["machine_detection"] = "DetectMessageEnd"
         try:
-            call = self._client.calls.create(
-                to=to, from_=sender, timeout=RING_SECONDS, **self._build_call_callbacks(outgoing), **detect
-            )
+            call = self._client.calls.create(to=to, from_=sender, timeout=RING_SECONDS, **options)
         except REQUEST_ERRORS as error:
             raise convert_error(error) from None
         return AcceptedMessage(call.sid, CALL_STATUSES.get(call.status, "queued"))
 
     def _build_call_callbacks(self, outgoing: OutgoingMessage) -> dict[str, Any]:
-        """Where Twilio asks what to say, and tells what became of the call."""
+        """Return the URLs at which Twilio requests the text and reports the status of the call."""
         base, query = f"{self._settings.public_base}/webhooks/twilio", f"m={outgoing.id}"
-        callback = {"status_callback": f"{base}/status?{query}", "status_callback_event": CALL_EVENTS}
-        return {"url": f"{base}/voice?{query}", **callback}
+        return {
+            "url": f"{base}/voice?{query}",
+            "status_callback": f"{base}/status?{query}",
+            "status_callback_event": CALL_EVENTS,
+        }
 
     def list_messages(self, to: str, since: datetime) -> list[ListedMessage]:
-        """What Twilio accepted for this address since then.
+        """List what Twilio accepted for this address since a moment.
 
-        Asked for by address alone and compared here: whether Twilio's date filter finds what is still queued is not
-        documented (twilio.md, section 5).
+        The request filters only by address, and this method compares the dates. Twilio does not document whether its
+        date filter includes queued messages (twilio.md, section 5).
         """
         try:
             messages = self._client.messages.list(to=to, limit=MAX_LISTED_MESSAGES, page_size=MAX_LISTED_MESSAGES)
@@ -154,7 +159,7 @@ class TwilioChannel:
         ]
 
     def list_calls(self, to: str, since: datetime) -> list[ListedMessage]:
-        """What Twilio's list of calls says of this number; as in `listed`, dates are compared here."""
+        """List the calls to this number since a moment. As in `list_messages`, this method compares the dates."""
         number = to.removeprefix("whatsapp:").removeprefix("voice:")
         try:
             calls = self._client.calls.list(to=number, limit=MAX_LISTED_MESSAGES)
@@ -170,23 +175,28 @@ class TwilioChannel:
         settings = self._settings
         is_whatsapp = to.startswith("whatsapp:")
         sender = settings.twilio_whatsapp_from if is_whatsapp else settings.twilio_sms_from
+        if sender and is_whatsapp:
+            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}"}
         if sender:
-            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}" if is_whatsapp else sender}
+            return {"from_": sender}
         if settings.twilio_messaging_service_sid:
             return {"messaging_service_sid": settings.twilio_messaging_service_sid}
         raise SendError("refused")  # no sender for this channel is set
 
 
 def _build_content(outgoing: OutgoingMessage) -> dict[str, Any]:
-    """A free text, or an approved template with its variables as JSON of texts (twilio.md, section 3)."""
-    if not outgoing.template:
-        return {"body": outgoing.body, **({"media_url": [outgoing.media]} if outgoing.media else {})}
-    numbered = {str(number): value for number, value in enumerate(outgoing.variables, 1)}
-    return {"content_sid": outgoing.template, "content_variables": json.dumps(numbered)}
+    """Build a free text with media, or an approved template with its variables as JSON (twilio.md, section 3)."""
+    if outgoing.template:
+        variables = {str(number): value for number, value in enumerate(outgoing.variables, 1)}
+        return {"content_sid": outgoing.template, "content_variables": json.dumps(variables)}
+    content: dict[str, Any] = {"body": outgoing.body}
+    if outgoing.media:
+        content["media_url"] = [outgoing.media]
+    return content
 
 
 def convert_error(error: Exception) -> SendError:
-    """What an error of `ERRORS` says of a request."""
+    """Convert one of `REQUEST_ERRORS` to a `SendError` with the outcome of the request."""
     if isinstance(error, TwilioRestException):
         if error.status in RETRYABLE_STATUSES:
             return SendError("not_accepted", error.code)
@@ -195,6 +205,6 @@ def convert_error(error: Exception) -> SendError:
 
 
 def _has_never_connected(error: Exception) -> bool:
-    """Whether no connection was made at all: then nothing can have been accepted."""
+    """Return whether no connection was made, so that nothing was accepted."""
     reason = getattr(error.args[0], "reason", None) if error.args else None
     return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError | ConnectTimeoutError)

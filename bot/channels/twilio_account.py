@@ -1,7 +1,7 @@
-"""What Twilio holds of our account: whether it is active, and where the number's texts and calls go.
+"""Read the state of our Twilio account: whether it is active, and where it sends texts and calls.
 
-Read only when somebody asks (`python -m bot doctor`).  A number in a Messaging Service is answered by the service's own
-address unless that leaves it to the number (Twilio's `UseInboundWebhookOnNumber`), so both are read.
+Only `python -m bot doctor` reads it. A number in a Messaging Service uses the service's webhook, unless the service
+defers to the number (Twilio's `UseInboundWebhookOnNumber`), so both are read.
 """
 
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ INACTIVE_ACCOUNT_CODES = frozenset({10001, 20005, 90010})
 
 @dataclass(frozen=True)
 class WebhookConfig:
-    """Where something that comes in goes: an address, by which method, and the address that is asked next.
+    """Where Twilio sends inbound texts or calls: a URL, an HTTP method, and a fallback URL.
 
-    `instead`: what answers in the address' stead ("an application", "a trunk"): Twilio then ignores the address.
+    If `replaced_by` ("an application", "a trunk") is set, Twilio ignores the URL.
     """
 
     url: str = ""
@@ -29,12 +29,14 @@ class WebhookConfig:
 
     @property
     def signed_url(self) -> str:
-        """The address as it is signed: without what stands behind `#` and `?`."""
-        return urlsplit(self.url)._replace(query="", fragment="").geturl() if self.url else ""
+        """The URL without the parts after `?` and `#`, for comparison with our webhooks."""
+        if not self.url:
+            return ""
+        return urlsplit(self.url)._replace(query="", fragment="").geturl()
 
     @property
     def is_retried(self) -> bool:
-        """Whether Twilio asks again after a 5xx: only when told so behind the `#` (twilio.md, section 1)."""
+        """Whether Twilio retries after a 5xx, which only the part after `#` can enable (twilio.md, section 1)."""
         options = dict(pair.partition("=")[::2] for pair in urlsplit(self.url).fragment.split("&"))
         causes = options.get("rp", "ct").split(",")
         return options.get("rc", "1") != "0" and bool({"5xx", "all"} & set(causes))
@@ -42,7 +44,7 @@ class WebhookConfig:
 
 @dataclass(frozen=True)
 class TwilioNumber:
-    """A number of ours; `told` hears of every call that has ended."""
+    """One of our numbers. Twilio reports every ended call to `status_callback`."""
 
     texts: WebhookConfig
     calls: WebhookConfig
@@ -50,7 +52,7 @@ class TwilioNumber:
 
 
 def fetch_state(settings: Settings) -> tuple[str, str]:
-    """The account's status (active, suspended, closed) and type (Full, Trial); raises `SendError`."""
+    """Return the account's status (active, suspended, closed) and type (Full, Trial). Raises `SendError`."""
     try:
         account = create_client(settings).api.v2010.accounts(settings.twilio_account_sid).fetch()
     except REQUEST_ERRORS as error:
@@ -59,9 +61,9 @@ def fetch_state(settings: Settings) -> tuple[str, str]:
 
 
 def fetch_number(settings: Settings) -> TwilioNumber | None:
-    """`TWILIO_SMS_FROM` as Twilio holds it, None if it is not this account's; raises `SendError`.
+    """Return Twilio's settings of `TWILIO_SMS_FROM`, or None if it is not this account's. Raises `SendError`.
 
-    Twilio's filter finds parts of numbers too, so that the whole is compared here.
+    Twilio's filter also matches parts of numbers, so this function compares the whole number.
     """
     try:
         numbers = create_client(settings).incoming_phone_numbers.list(phone_number=settings.twilio_sms_from)
@@ -71,7 +73,7 @@ def fetch_number(settings: Settings) -> TwilioNumber | None:
 
 
 def fetch_service_webhook(settings: Settings) -> WebhookConfig | None:
-    """Where the Messaging Service sends what comes in, None if it leaves that to the number; raises `SendError`."""
+    """Return the webhook of the Messaging Service, or None if it defers to the number. Raises `SendError`."""
     try:
         service = create_client(settings).messaging.v1.services(settings.twilio_messaging_service_sid).fetch()
     except REQUEST_ERRORS as error:
@@ -82,6 +84,11 @@ def fetch_service_webhook(settings: Settings) -> WebhookConfig | None:
 
 
 def _build_number(number: Any) -> TwilioNumber:
+    calls_replaced_by = ""
+    if number.voice_application_sid:
+        calls_replaced_by = "an application"
+    elif number.trunk_sid:
+        calls_replaced_by = "a trunk"
     return TwilioNumber(
         texts=WebhookConfig(
             number.sms_url or "",
@@ -93,7 +100,7 @@ def _build_number(number: Any) -> TwilioNumber:
             number.voice_url or "",
             number.voice_method or "",
             number.voice_fallback_url or "",
-            "an application" if number.voice_application_sid else "a trunk" if number.trunk_sid else "",
+            calls_replaced_by,
         ),
         status_callback=number.status_callback or "",
     )

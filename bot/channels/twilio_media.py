@@ -1,7 +1,7 @@
-"""What families send, fetched at Twilio and deleted there: from Twilio's own addresses and from nowhere else.
+"""Fetch and delete families' media at Twilio, and only at Twilio's own addresses.
 
-An address comes with a signed webhook, but is still only text: whoever could choose it would make this machine ask
-for pages inside the district's network, with our credentials.  So each address, each redirect's too, is looked at.
+A URL comes with a signed webhook but is still untrusted text. An attacker who chooses it could make this machine
+request pages inside the district's network with our credentials (SSRF). Every URL is checked, including redirects.
 """
 
 import re
@@ -16,11 +16,11 @@ from requests import PreparedRequest, Response
 from bot.base.settings import Settings
 
 API_HOST_PATTERN = re.compile(r"api(\.[a-z0-9-]+){0,2}\.twilio\.com")
-"""The API, also of a region; nobody else is shown our credentials."""
+"""The API, including its regions. No other host gets our credentials."""
 MEDIA_HOST_PATTERN = re.compile(r"([a-z0-9-]+\.)+twilio\.com|(media|mms)\.twiliocdn\.com")
-"""Where the API sends us on to (twilio.md, section 1)."""
+"""The hosts to which the API redirects (twilio.md, section 1)."""
 AUDIO_TYPES = frozenset({"audio/ogg", "audio/amr", "audio/3gpp", "audio/aac", "audio/mp4", "audio/mpeg"})
-"""twilio.md, section 6; AAC also comes in its container, MP4."""
+"""From twilio.md, section 6. AAC also comes in its container, MP4."""
 AUDIO_TYPE_ALIASES = {
     "application/ogg": "audio/ogg",
     "audio/opus": "audio/ogg",
@@ -28,13 +28,13 @@ AUDIO_TYPE_ALIASES = {
     "audio/m4a": "audio/mp4",
     "audio/x-m4a": "audio/mp4",
 }
-"""Other names that phones give to these."""
+"""Other names that phones use for these types."""
 UNSPECIFIC_TYPES = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-"""Then what the webhook said of the type counts."""
+"""With these types, the type in the webhook counts."""
 MAX_MEDIA_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 3
 READ_TIMEOUT_SECONDS, TOTAL_TIMEOUT_SECONDS = 8, 30
-"""For a connection or a pause in the stream, and for all of it: below a job's minute."""
+"""The limit for a connection or a pause in the stream, and for the whole download. Both are below a job's minute."""
 STREAM_CHUNK_BYTES = 64 * 1024
 MEDIA_PATH_PATTERN = re.compile(r"/2010-04-01/Accounts/(AC[0-9a-fA-F]{32})/(Messages/\w+/Media/\w+|Recordings/RE\w+)")
 FILE_ENDING_PATTERN = re.compile(r"\.(mp3|wav|json)$")
@@ -42,11 +42,11 @@ REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 
 MediaErrorReason = Literal["elsewhere", "too_big", "type", "empty", "not_there", "denied", "away"]
 RETRYABLE_REASONS = frozenset({"not_there", "denied", "away"})
-"""What may be different in a while: a file that is not there yet, a token being rotated, Twilio out of reach."""
+"""Reasons that can pass: a file that does not exist yet, a token rotation, or Twilio being unavailable."""
 
 
 class MediaError(Exception):
-    """It could not be fetched or deleted.  `reason` says why; the address stands in no error and no log."""
+    """A file could not be fetched or deleted. The URL is never part of an error or a log line."""
 
     def __init__(self, reason: MediaErrorReason) -> None:
         super().__init__(reason)
@@ -54,44 +54,46 @@ class MediaError(Exception):
 
     @property
     def is_retryable(self) -> bool:
-        """Whether another try may end differently."""
+        """Whether a retry can succeed."""
         return self.reason in RETRYABLE_REASONS
 
 
 @dataclass(frozen=True)
 class MediaFile:
-    """A file, and its type: one of `TYPES`."""
+    """A file and its type, which is one of `AUDIO_TYPES`."""
 
     content_type: str
     data: bytes
 
 
 class TwilioMedia:
-    """Fetches and deletes.  `TWILIO_API_BASE` (a proxy, a stand-in), if it is set, stands for all of Twilio's hosts;
-    with no Twilio account (development) the simulator's door does, on this machine."""
+    """Fetches and deletes media.
+
+    If `TWILIO_API_BASE` (a proxy or a test server) is set, it replaces all of Twilio's hosts. Without a Twilio account
+    (development), the simulator on this machine does.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._account = settings.account_sid
         self._credentials = (settings.account_sid, settings.twilio_token)
-        simulator_base = (
-            f"http://127.0.0.1:{settings.port}" if settings.is_simulator_enabled and not settings.is_live else ""
-        )
-        self._base = settings.twilio_api_base.rstrip("/") or simulator_base
+        self._base = settings.twilio_api_base.rstrip("/")
+        if not self._base and settings.is_simulator_enabled and not settings.is_live:
+            self._base = f"http://127.0.0.1:{settings.port}"
 
     def fetch(self, url: str, content_type: str = "") -> MediaFile:
-        """The file at this address of Twilio's; `content_type` is what the webhook said.  Raises `MediaError`."""
+        """Fetch the file at this Twilio URL. `content_type` is the type in the webhook. Raises `MediaError`."""
         deadline = time.monotonic() + TOTAL_TIMEOUT_SECONDS
         try:
             with requests.Session() as session:
                 response = self._follow_redirects(session, url)
                 return _read_body(response, content_type, deadline)
-        except ValueError:  # a redirect to what is no address
+        except ValueError:  # a redirect to an invalid URL
             raise MediaError("elsewhere") from None
         except requests.RequestException:
             raise MediaError("away") from None
 
     def delete(self, url: str) -> None:
-        """Take it away at Twilio; one that is gone already is fine.  Raises `MediaError`."""
+        """Delete the file at Twilio. A missing file is not an error. Raises `MediaError`."""
         resource = FILE_ENDING_PATTERN.sub("", urlsplit(url).path) if self._is_api_url(url) else ""
         match = MEDIA_PATH_PATTERN.fullmatch(resource)
         if not match or match[1] != self._account:
@@ -106,7 +108,7 @@ class TwilioMedia:
             raise MediaError(_classify_status(status))
 
     def _follow_redirects(self, session: requests.Session, url: str) -> Response:
-        """The answer at the end of the redirects, its body not read yet."""
+        """Return the response after all redirects, before its body is read."""
         for _ in range(MAX_REDIRECTS + 1):
             response = self._send_request(session, "GET", url)
             if response.status_code in REDIRECT_STATUSES:
@@ -123,7 +125,7 @@ class TwilioMedia:
         if not is_api and not self._is_media_url(url):
             raise MediaError("elsewhere")
         auth = requests.auth.HTTPBasicAuth(*self._credentials) if is_api else _omit_credentials
-        headers = {"Accept-Encoding": "identity"}  # sixteen megabytes stay sixteen
+        headers = {"Accept-Encoding": "identity"}  # compressed data could exceed MAX_MEDIA_BYTES
         target_url = self._rewrite_url(url)
         return session.request(
             method,
@@ -136,9 +138,9 @@ class TwilioMedia:
         )
 
     def _is_api_url(self, url: str) -> bool:
-        return bool(API_HOST_PATTERN.fullmatch(get_host(url))) or (
-            bool(self._base) and _get_origin(url) == _get_origin(self._base)
-        )
+        if API_HOST_PATTERN.fullmatch(get_host(url)):
+            return True
+        return bool(self._base) and _get_origin(url) == _get_origin(self._base)
 
     def _is_media_url(self, url: str) -> bool:
         return bool(MEDIA_HOST_PATTERN.fullmatch(get_host(url)))
@@ -151,18 +153,20 @@ class TwilioMedia:
 
 
 def get_host(url: str) -> str:
-    """The host of an https address without a user, on the usual port; empty for every other address."""
+    """Return the host of an https URL without a user, on the default port. Any other URL returns ""."""
     try:
         parts = urlsplit(url)
         has_usual_port = parts.port in (None, 443)
     except ValueError:
         return ""
     is_plain = has_usual_port and parts.scheme == "https" and "@" not in parts.netloc and "\\" not in url
-    return (parts.hostname or "") if is_plain and url.isascii() and url.isprintable() else ""
+    if not (is_plain and url.isascii() and url.isprintable()):
+        return ""
+    return parts.hostname or ""
 
 
 def _get_origin(url: str) -> tuple[str, str]:
-    """Scheme and place of an address; two empty words for what is none."""
+    """Return scheme and host of a URL, or two empty strings for an invalid one."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -178,7 +182,7 @@ def _resolve_redirect(url: str, location: str) -> str:
 
 
 def _omit_credentials(request: PreparedRequest) -> PreparedRequest:
-    """No credentials, not even those that a `.netrc` has for this host."""
+    """Send no credentials, not even those in a `.netrc` file for this host."""
     return request
 
 
@@ -189,9 +193,10 @@ def _classify_status(status: int) -> MediaErrorReason:
 
 
 def _read_body(response: Response, declared_type: str, deadline: float) -> MediaFile:
-    """The body, counted while it comes: what its length is said to be is only a first look."""
+    """Read the body and count its bytes, since the declared length can be wrong."""
     content_type = _normalize_type(response.headers.get("Content-Type", ""))
-    content_type = _normalize_type(declared_type) if content_type in UNSPECIFIC_TYPES else content_type
+    if content_type in UNSPECIFIC_TYPES:
+        content_type = _normalize_type(declared_type)
     length = response.headers.get("Content-Length", "")
     if content_type not in AUDIO_TYPES:
         raise MediaError("type")

@@ -1,1 +1,1 @@
-"""The command line: `python -m bot`."""
+"""Implement the command line, `python -m bot`."""

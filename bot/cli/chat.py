@@ -1,4 +1,4 @@
-"""`python -m bot chat`: the whole line in one terminal, on an embedded server and a database that end with it."""
+"""Run `python -m bot chat`: all of Puente in one terminal, with a temporary Redis server and database."""
 
 import logging
 import os
@@ -23,18 +23,18 @@ from bot.messaging.inbound_message import parse_message
 from bot.runtime import Runtime
 
 LIVE_SETTING_NAMES = ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "DATA_KEY", "SECRET_KEY", "ENVIRONMENT")
-"""Settings that a rehearsal must not use: it sends nothing and keeps nothing."""
+"""Settings that the chat must not use, because it sends and stores nothing."""
 
 
 def run_chat(address: str) -> None:
-    """Talk as `address` until the end of the input; what staff would get is shown as it would arrive."""
+    """Send the input as messages from `address` until it ends. Show what staff would get."""
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory(prefix="puente-chat-") as name, run_embedded_server(Path(name)) as redis_url:
         os.environ.update(dict.fromkeys(LIVE_SETTING_NAMES, ""))
         os.environ.update(REDIS_URL=redis_url, VAR_DIR=name, DATABASE_URL=f"sqlite:///{name}/chat.db")
         runtime = jobs.get_runtime()
         migrate_database(runtime.settings.database_url)
-        click.echo("Write as a family would; Ctrl-D ends. What staff get is shown with ►.", err=True)
+        click.echo("Write as a family would. Press Ctrl-D to end. Messages to staff are marked with ►.", err=True)
         _run_conversation(runtime, address)
 
 
@@ -55,7 +55,7 @@ def _run_conversation(runtime: Runtime, address: str) -> None:
 
 
 def _run_queued_jobs(runtime: Runtime) -> None:
-    """Do what a worker would: all queued jobs, in this process."""
+    """Run all queued jobs in this process, as a worker would."""
     queues = [Queue(name, connection=runtime.redis, serializer=JSONSerializer) for name in QUEUE_NAMES]
     SimpleWorker(queues, connection=runtime.redis, serializer=JSONSerializer).work(burst=True)
 

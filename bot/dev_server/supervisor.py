@@ -1,10 +1,10 @@
-"""The keeper starts a command again whenever it ends: `python -m bot.dev_server.supervisor [--holds FILE | --outlives
-FILE] -- …`.
+"""Restart a command whenever it ends: `python -m bot.dev_server.supervisor [--holds FILE | --outlives FILE] -- …`.
 
-honcho stops everything when one of its processes ends; a worker that was killed must come back instead.  The command
-gets a process group of its own, so that it can be stopped with all its children, even if a shell stands in between.
+honcho stops everything when one of its processes ends, but a killed worker must restart. The command gets its own
+process group, so that it can be stopped with all its children, even with a shell in between.
 
-Keepers that hold a file are outlived by the keeper that outlives it: the server goes last, after all who write to it.
+A supervisor with `--outlives FILE` stops after all supervisors with `--holds FILE`. The server stops last in this way,
+after all processes that write to it.
 """
 
 import fcntl
@@ -17,19 +17,19 @@ import time
 MIN_RESTART_DELAY_SECONDS = 0.5
 MAX_RESTART_DELAY_SECONDS = 5.0
 STABLE_RUN_SECONDS = 10.0
-"""A command that ran this long was fine: its next end counts as the first."""
+"""After a run of this length, the restart delay starts from its minimum."""
 
 STOP_TIMEOUT_SECONDS = 4.0
-"""How long a command may take to end; honcho would kill its keeper after five."""
+"""How long a command can take to stop. honcho kills the supervisor after five seconds."""
 
 POLL_INTERVAL_SECONDS = 0.1
 
 _stop_signals: list[int] = []
-"""The signals that asked this keeper to stop."""
+"""The signals that asked this supervisor to stop."""
 
 
 def main(arguments: list[str]) -> int:
-    """Keep the command after `--` running until SIGTERM or SIGINT; then stop it, by force if need be: 0."""
+    """Keep the command after `--` running until SIGTERM or SIGINT. Then stop it, by force if necessary, and return 0."""
     separator = arguments.index("--")
     options, command = arguments[:separator], arguments[separator + 1 :]
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _run_repeatedly(command: list[str]) -> subprocess.Popen[bytes] | None:
-    """Run the command over and over; on being asked to stop: the child that runs, if one does."""
+    """Run the command repeatedly. When asked to stop, return the running child, if there is one."""
     delay = MIN_RESTART_DELAY_SECONDS
     while not _stop_signals:
         started_at = time.monotonic()
@@ -55,7 +55,7 @@ def _run_repeatedly(command: list[str]) -> subprocess.Popen[bytes] | None:
             if _stop_signals:
                 return child
             time.sleep(POLL_INTERVAL_SECONDS)
-        _signal_group(child.pid, signal.SIGKILL)  # what it left behind may hold its port
+        _signal_group(child.pid, signal.SIGKILL)  # remaining children may hold its port
         if time.monotonic() - started_at > STABLE_RUN_SECONDS:
             delay = MIN_RESTART_DELAY_SECONDS
         _wait_before_restart(child.returncode, delay)
@@ -65,10 +65,11 @@ def _run_repeatedly(command: list[str]) -> subprocess.Popen[bytes] | None:
 
 def _wait_before_restart(code: int, delay: float) -> None:
     if not _stop_signals:
-        number = -code if code < 0 else code - 128  # a shell in between tells of a signal in its way
-        is_signal = number in set(signal.Signals)
-        reason = f"was killed by {signal.Signals(number).name}" if is_signal else f"ended with code {code}"
-        print(f"{reason}; starting it again in {delay:g} s", file=sys.stderr, flush=True)
+        number = -code if code < 0 else code - 128  # a shell in between reports a signal as 128 + number
+        reason = f"ended with code {code}"
+        if number in set(signal.Signals):
+            reason = f"was killed by {signal.Signals(number).name}"
+        print(f"{reason}; restarting in {delay:g} s", file=sys.stderr, flush=True)
     deadline = time.monotonic() + delay
     while not _stop_signals and time.monotonic() < deadline:
         time.sleep(POLL_INTERVAL_SECONDS)
@@ -93,10 +94,10 @@ def _stop_child(child: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(group: int, number: int) -> bool:
-    """Whether anybody was there to get the signal."""
+    """Send a signal to a process group. Return whether it has a process."""
     try:
         os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):  # macOS says EPERM where only zombies are left
+    except (ProcessLookupError, PermissionError):  # macOS reports EPERM if only zombies remain
         return False
     return True
 

@@ -1,6 +1,6 @@
-"""What stands in the cells: numbers, roles, channels, tags, consent and its date.
+"""Parse the cells of a roster: numbers, roles, channels, tags, consent, and its date.
 
-Each raises `BadLine` where the line cannot be used, and takes `warn` where it can.
+A function raises `BadLineError` if the line cannot be used, and calls `warn` if it can be used without the cell.
 """
 
 import re
@@ -22,7 +22,7 @@ _GAP = r"[\s().-]*"
 _US_NUMBER_PATTERN = re.compile(rf"{_GAP}(?:\+?1{_GAP})?([2-9]\d\d){_GAP}([2-9]\d\d){_GAP}(\d{{4}}){_GAP}", re.ASCII)
 _DIGIT_PATTERN = re.compile(r"\d")
 _WORD_PATTERN = re.compile(r"\([^\d)]*\)|(?<![^\W\d_])(?!ext)[^\W\d_]{2,}", re.IGNORECASE)
-"""Such as "(mom)": the library would take its letters for the digits of a keypad."""
+"""Words such as "(mom)", whose letters the library would read as keypad digits."""
 _SCIENTIFIC_PATTERN = re.compile(r"\s*\d(?:[.,]\d+)?E\+?\d+\s*", re.IGNORECASE)
 _EMBEDDED_NUMBER_PATTERN = re.compile(r"(?:\d[\s().-]*){7,}")
 MIN_PHONE_DIGITS = 7
@@ -77,44 +77,45 @@ DATE_FORMATS = (
     "%m.%d.%Y",
     "%d.%m.%Y",
 )
-"""American first: 3/4/2026 is the fourth of March."""
+"""American formats come first: 3/4/2026 is March 4."""
 OLDEST_CONSENT_DATE = date(1990, 1, 1)
 
 
 def parse_phones(cell: str) -> list[str]:
-    """Every telephone number of a cell, as E.164: several in one cell are several families."""
+    """Return every phone number in a cell as E.164. Several numbers in one cell are several families."""
     if len(cell) > MAX_CELL_LENGTH:
-        raise BadLineError("the phone cell holds far more than a number: leave only the number in it")
+        raise BadLineError("the phone cell contains more than a number: remove all other text")
     parts = [part for part in _NUMBER_SEPARATOR_PATTERN.split(cell) if part.strip()]
-    several = len(parts) > 1 and all(len(_DIGIT_PATTERN.findall(part)) >= MIN_PHONE_DIGITS for part in parts)
-    return list(dict.fromkeys(parse_phone(part) for part in (parts if several else [cell])))
+    if len(parts) < 2 or any(len(_DIGIT_PATTERN.findall(part)) < MIN_PHONE_DIGITS for part in parts):
+        parts = [cell]
+    return list(dict.fromkeys(parse_phone(part) for part in parts))
 
 
 def parse_phone(text: str) -> str:
-    """One telephone number as E.164, of a kind that a family has."""
+    """Return one phone number as E.164. Toll-free and paid service numbers are refused."""
     if _SCIENTIFIC_PATTERN.fullmatch(text):
         raise BadLineError(
-            "a spreadsheet has shortened the phone number: format the column as text, and export it again"
+            "a spreadsheet shortened the phone number: format the column as text, and export the file again"
         )
     parsed = _parse_number(text)
     kind = phonenumbers.number_type(parsed)
     if kind == PhoneNumberType.UNKNOWN:
         raise BadLineError(_describe_number_problem(parsed))
     if kind in NON_FAMILY_NUMBER_TYPES:
-        raise BadLineError("the phone number is a toll-free or paid service number, no family's: give the family's own")
+        raise BadLineError("the phone number is a toll-free or paid service number: enter the family's own number")
     if parsed.extension:
-        raise BadLineError("the phone number has an extension, where texts do not arrive: give a mobile number")
+        raise BadLineError("the phone number has an extension, which cannot get texts: enter a mobile number")
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
 def _parse_number(text: str) -> phonenumbers.PhoneNumber:
-    """What stands there, valid or not; the plain ways need no parser, which is most of the time of an import."""
-    if plain := _US_NUMBER_PATTERN.fullmatch(text):
-        return phonenumbers.PhoneNumber(country_code=1, national_number=int("".join(plain.groups())))
+    """Parse a number, valid or not. Plain US numbers skip the library, which would take most of an import's time."""
+    if us_number := _US_NUMBER_PATTERN.fullmatch(text):
+        return phonenumbers.PhoneNumber(country_code=1, national_number=int("".join(us_number.groups())))
     try:
         return phonenumbers.parse(_WORD_PATTERN.sub(" ", text).strip(" #"), "US")
     except NumberParseException:
-        raise BadLineError("there is no phone number in the phone column: write it as 217-555-0123") from None
+        raise BadLineError("the phone column has no phone number: write it as 217-555-0123") from None
 
 
 def _describe_number_problem(parsed: phonenumbers.PhoneNumber) -> str:
@@ -122,72 +123,74 @@ def _describe_number_problem(parsed: phonenumbers.PhoneNumber) -> str:
     if reason in (ValidationResult.TOO_SHORT, ValidationResult.IS_POSSIBLE_LOCAL_ONLY):
         return "the phone number has too few digits: write it with its area code"
     if reason == ValidationResult.TOO_LONG:
-        return "the phone number has too many digits: look for a digit typed twice, or two numbers without a slash"
-    return "the phone number is none that can exist: check its area code and digits"
+        return "the phone number has too many digits: check for a repeated digit, or separate two numbers with a slash"
+    return "the phone number cannot exist: check its area code and digits"
 
 
 def parse_role(cell: str) -> str:
-    """`family`, `leader`, `staff` or `student`."""
-    found = ROLE_BY_NAME.get(normalize_header(cell)) if cell.strip() else "family"
-    if found is None:
-        raise BadLineError("the role is not known: write parent, guardian, leader, staff or student, or leave it empty")
-    return found
+    """Return `family`, `leader`, `staff`, or `student`. An empty cell means `family`."""
+    if not cell.strip():
+        return "family"
+    role = ROLE_BY_NAME.get(normalize_header(cell))
+    if role is None:
+        raise BadLineError("the role is unknown: write parent, guardian, leader, staff, or student, or leave it empty")
+    return role
 
 
 def parse_channels(cell: str, warn: WarnCallback) -> tuple[str, ...]:
-    """The channel that the file names; none if it names none."""
+    """Return the channel of a cell, or () if it is empty or unknown."""
     if not cell.strip():
         return ()
-    found = CHANNEL_BY_NAME.get(normalize_text(cell))
-    if found is None:
-        warn("the channel is not known: write sms, whatsapp or voice; the family gets SMS")
-    return (found,) if found else ()
+    channel = CHANNEL_BY_NAME.get(normalize_text(cell))
+    if channel is None:
+        warn("the channel is unknown, so the family gets SMS: write sms, whatsapp, or voice")
+        return ()
+    return (channel,)
 
 
 def parse_tags(cell: str, warn: WarnCallback) -> tuple[str, ...]:
-    """The tags of a cell, in small letters."""
-    found = [" ".join(part.split()).casefold() for part in re.split(r"[,;|\n]", cell)]
-    fine = [one for one in found if one and len(one) <= MAX_TAG_LENGTH and not _EMBEDDED_NUMBER_PATTERN.search(one)]
-    if len(fine) < sum(1 for one in found if one):
-        warn(f"a tag was left out: tags have up to {MAX_TAG_LENGTH} letters and hold no phone number")
-    return tuple(dict.fromkeys(fine))
+    """Return the tags of a cell in lowercase."""
+    tags = [" ".join(part.split()).casefold() for part in re.split(r"[,;|\n]", cell) if part.strip()]
+    valid_tags = [tag for tag in tags if len(tag) <= MAX_TAG_LENGTH and not _EMBEDDED_NUMBER_PATTERN.search(tag)]
+    if len(valid_tags) < len(tags):
+        warn(f"a tag was skipped: tags have up to {MAX_TAG_LENGTH} letters and no phone number")
+    return tuple(dict.fromkeys(valid_tags))
 
 
-def parse_consent_bases(cell: str, usual: str, warn: WarnCallback) -> tuple[str | None, ...]:
-    """On what basis consent was given (None: it was refused); none at all where nobody knows."""
-    said = " ".join(char for char in cell.split() if char.isprintable())
-    plain = normalize_text(said)
+def parse_consent_bases(cell: str, default_basis: str, warn: WarnCallback) -> tuple[str | None, ...]:
+    """Return the basis of a consent: (None,) for a refusal, and () if the consent is unknown."""
+    text = " ".join(word for word in cell.split() if word.isprintable())
+    plain = normalize_text(text)
     if not plain or plain in CONSENT_YES_WORDS:
-        return (usual,)
+        return (default_basis,)
     if plain in CONSENT_NO_WORDS:
         return (None,)
     if plain in CONSENT_UNKNOWN_WORDS:
-        warn("the consent is neither yes nor no: the family gets no announcements until it is")
+        warn("the consent is neither yes nor no, so the family gets no announcements: write yes or no")
         return ()
-    return (_limit_basis(said, usual, warn),)
-
-
-def _limit_basis(said: str, usual: str, warn: WarnCallback) -> str:
-    if _EMBEDDED_NUMBER_PATTERN.search(said):
-        warn("the consent holds what looks like a phone number; it was not kept, the usual basis stands instead")
-        return usual
-    if len(said) > MAX_BASIS_LENGTH:
-        warn(f"the consent is longer than {MAX_BASIS_LENGTH} letters: only its beginning is kept")
-    return said[:MAX_BASIS_LENGTH]
+    if _EMBEDDED_NUMBER_PATTERN.search(text):
+        warn("the consent contains what looks like a phone number, so the default basis was saved instead")
+        return (default_basis,)
+    if len(text) > MAX_BASIS_LENGTH:
+        warn(f"the consent is longer than {MAX_BASIS_LENGTH} letters, so only its beginning was saved")
+    return (text[:MAX_BASIS_LENGTH],)
 
 
 def parse_day(cell: str, today: date, warn: WarnCallback) -> date | None:
-    """The day of a consent; None where none is given or it cannot be read."""
-    cell = cell if len(cell) <= MAX_CELL_LENGTH else "far too long for a day"
-    text = cell.strip().split("T")[0] if re.match(r"\s*\d{4}-", cell) else cell.strip()
+    """Return the date of a consent, or None if it is empty or cannot be read."""
+    if len(cell) > MAX_CELL_LENGTH:
+        cell = "too long for a date"
+    text = cell.strip()
+    if re.match(r"\d{4}-", text):
+        text = text.split("T")[0]
     text = re.sub(r"\s+\d{1,2}:\d\d.*$", "", text)
     if not text:
         return None
-    found = _parse_date(text)
-    if found is None or not OLDEST_CONSENT_DATE <= found <= today:
-        warn("the date of the consent cannot be read or lies ahead: write it as 2026-08-31; it counts as not given")
+    day = _parse_date(text)
+    if day is None or not OLDEST_CONSENT_DATE <= day <= today:
+        warn("the date of the consent is unreadable or in the future, so it was not used: write it as 2026-08-31")
         return None
-    return found
+    return day
 
 
 def _parse_date(text: str) -> date | None:

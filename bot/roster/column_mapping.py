@@ -1,7 +1,7 @@
-"""Which column is what, by the many ways in which their headers are written.  Columns not named here are never read."""
+"""Find the columns of a roster by the many ways in which districts name them. Other columns are never read."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.base.text_normalization import normalize_text
@@ -14,7 +14,7 @@ OTHER_PHONE_WORDS = frozenset(
     {"fax", "work", "office", "school", "student", "child", "emergency", "doctor", "type", "carrier", "extension",
      "ext", "consent", "opt", "permission", "date", "country", "alert", "alerts", "ok", "may", "provider", "message"}
 )  # fmt: skip
-"""Beside "phone" they mean another's phone, or no number at all."""
+"""Words that, with "phone", mean the phone of another person or no number."""
 LANGUAGE_WORDS = frozenset({"language", "languages", "lang", "idioma", "langue", "lengua"})
 OTHER_LANGUAGE_WORDS = frozenset(
     {"learner", "learners", "proficiency", "instruction", "status", "program", "second", "other", "arts", "level",
@@ -30,7 +30,7 @@ PREFERRED_LANGUAGE_WORDS = (
     "family",
     "home",
 )
-"""Of several languages the one that messages are wanted in; the first of these that a header has."""
+"""Words that select the language for messages if a file has several language columns, best first."""
 SCHOOL_WORDS = frozenset({"school", "schools", "building", "campus", "escuela", "ecole"})
 SCHOOL_HEADER_WORDS = SCHOOL_WORDS | {
     "name",
@@ -62,7 +62,7 @@ DATE_HEADER_WORDS = frozenset({"date", "on", "day", "when", "since", "at", "fech
 
 @dataclass(frozen=True)
 class ColumnMap:
-    """Where each thing stands.  `phones`: those read first, and those read where the first are empty."""
+    """The index of each column. `phones` has the preferred columns, then those to read if the first are empty."""
 
     phones: tuple[tuple[int, ...], ...] = ()
     language: int | None = None
@@ -75,43 +75,48 @@ class ColumnMap:
 
 
 def normalize_header(name: str) -> str:
-    """`homeLanguage`, `Home_Language` and "Home language:" as one: "home language"."""
+    """Normalize `homeLanguage`, `Home_Language`, and "Home language:" to "home language"."""
     return normalize_text(_CAMEL_CASE_PATTERN.sub(" ", name))
 
 
 def map_columns(header: Sequence[str]) -> ColumnMap:
-    """What the headers name; where two name the same, the better one."""
+    """Find the columns by their headers. If two headers match the same column, choose the better one."""
     names = [normalize_header(name) for name in header]
-    words = [frozenset(name.split()) for name in names]
-    mobile = tuple(at for at, own in enumerate(words) if own & MOBILE_WORDS and not own & OTHER_PHONE_WORDS)
-    phone = tuple(at for at, own in enumerate(words) if _is_phone(own) and at not in mobile)
+    words_by_index = dict(enumerate(frozenset(name.split()) for name in names))
+    mobile = tuple(index for index, words in words_by_index.items() if _is_mobile_phone(words))
+    phone = tuple(index for index, words in words_by_index.items() if _is_phone(words) and index not in mobile)
+    schools = [index for index, words in words_by_index.items() if _is_school(words)]
+    consents = [index for index, name in enumerate(names) if _is_consent(name)]
     return ColumnMap(
         phones=tuple(group for group in (mobile, phone) if group),
         language=find_language_column(header),
-        school=_find_first(sorted(range(len(words)), key=lambda at: _rank_school(names[at])), words, _is_school),
+        school=min(schools, key=lambda index: _rank_school(names[index]), default=None),
         role=_find_exact(names, ROLE_HEADERS),
         channel=_find_exact(names, CHANNEL_HEADERS),
         tags=_find_exact(names, TAG_HEADERS),
-        consent=next(
-            (at for at, name in enumerate(names) if _is_consent(name) and not words[at] & DATE_HEADER_WORDS), None
-        ),
-        consent_on=next(
-            (at for at, name in enumerate(names) if _is_consent(name) and words[at] & DATE_HEADER_WORDS), None
-        ),
+        consent=next((index for index in consents if not words_by_index[index] & DATE_HEADER_WORDS), None),
+        consent_on=next((index for index in consents if words_by_index[index] & DATE_HEADER_WORDS), None),
     )
 
 
 def find_language_column(header: Sequence[str]) -> int | None:
-    """The column of the language that messages are wanted in."""
-    words = [frozenset(normalize_header(name).split()) for name in header]
-    found = [at for at, own in enumerate(words) if own & LANGUAGE_WORDS and not own & OTHER_LANGUAGE_WORDS]
-    return min(found, key=lambda at: _rank_language(words[at]), default=None)
+    """Find the column of the language for messages."""
+    words_by_index = dict(enumerate(frozenset(normalize_header(name).split()) for name in header))
+    candidates = [
+        index for index, words in words_by_index.items() if words & LANGUAGE_WORDS and not words & OTHER_LANGUAGE_WORDS
+    ]
+    return min(candidates, key=lambda index: _rank_language(words_by_index[index]), default=None)
 
 
 def _rank_language(words: frozenset[str]) -> int:
-    return next(
-        (at for at, word in enumerate(PREFERRED_LANGUAGE_WORDS) if word in words), len(PREFERRED_LANGUAGE_WORDS)
-    )
+    for rank, word in enumerate(PREFERRED_LANGUAGE_WORDS):
+        if word in words:
+            return rank
+    return len(PREFERRED_LANGUAGE_WORDS)
+
+
+def _is_mobile_phone(words: frozenset[str]) -> bool:
+    return bool(words & MOBILE_WORDS and not words & OTHER_PHONE_WORDS)
 
 
 def _is_phone(words: frozenset[str]) -> bool:
@@ -123,21 +128,21 @@ def _is_school(words: frozenset[str]) -> bool:
 
 
 def _rank_school(name: str) -> int:
-    """The name is known better than the numbers of other systems."""
-    return 0 if name in ("school", "school name") else 2 if {"id", "code", "number"} & set(name.split()) else 1
+    """Prefer the name of a school over the numbers of other systems."""
+    if name in ("school", "school name"):
+        return 0
+    if {"id", "code", "number"} & set(name.split()):
+        return 2
+    return 1
 
 
 def _is_consent(name: str) -> bool:
-    own = set(name.split())
+    words = set(name.split())
+    if words & OTHER_CONSENT_WORDS:
+        return False
     stem = " ".join(word for word in name.split() if word not in DATE_HEADER_WORDS)
-    return not own & OTHER_CONSENT_WORDS and (stem in CONSENT_HEADERS or "consent" in own or "optin" in own)
+    return stem in CONSENT_HEADERS or "consent" in words or "optin" in words
 
 
-def _find_exact(names: Sequence[str], wanted: frozenset[str]) -> int | None:
-    return next((at for at, name in enumerate(names) if name in wanted), None)
-
-
-def _find_first(
-    order: Sequence[int], words: Sequence[frozenset[str]], fits: Callable[[frozenset[str]], bool]
-) -> int | None:
-    return next((at for at in order if fits(words[at])), None)
+def _find_exact(names: Sequence[str], headers: frozenset[str]) -> int | None:
+    return next((index for index, name in enumerate(names) if name in headers), None)

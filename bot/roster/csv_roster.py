@@ -1,4 +1,4 @@
-"""A plain CSV file: a line for each guardian (and child), with columns that are found by their headers."""
+"""Read a plain CSV roster: one line per guardian (and child), with columns found by their headers."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from bot.roster.school_mapping import SchoolFinder
 from bot.roster.spreadsheet_reader import RosterSheet, SheetRow
 
 UNKNOWN_LANGUAGE_WARNING = (
-    "the language is not known, or not one of the district's: the family gets English until it says otherwise"
+    "the language is unknown or not one of the district's, so the family gets English until it chooses another"
 )
 
 
 @dataclass(frozen=True)
 class LineReadingContext:
-    """What reading a line needs besides the line."""
+    """The settings and lookups that reading a line needs."""
 
     schools: SchoolFinder
     languages: LanguageFinder
@@ -31,14 +31,14 @@ class LineReadingContext:
     default_basis_date: date | None
     should_include_staff: bool
     default_schools: tuple[str, ...]
-    """The school of files that name none."""
+    """The school of lines that name no school."""
 
     def get_today(self) -> date:
-        """The day of the import, where the district is."""
+        """Return the day of the import in the district's time zone."""
         return self.imported_at.astimezone(ZoneInfo(self.time_zone)).date()
 
     def build_consent(self, basis: str | None, on: date | None) -> RosterConsent:
-        """Consent as of the beginning of a day; of the import where no day is given."""
+        """Build a consent from the start of a day, or from the moment of the import if there is no day."""
         day = on or self.default_basis_date
         if day is None:
             return RosterConsent(basis, self.imported_at, is_dated=False)
@@ -46,26 +46,28 @@ class LineReadingContext:
 
 
 def find_columns(sheet: RosterSheet) -> ColumnMap:
-    """The columns of a plain file; raises `Unusable` where none holds phone numbers."""
-    found = map_columns(sheet.header)
-    if not found.phones:
-        what = f"has no column for phone numbers among its {len(sheet.header)} columns"
-        raise UnusableFileError(f"{sheet.name} {what}: name it “phone” in the first line.")
-    return found
+    """Find the columns of a plain file. Raises `UnusableFileError` if no column has phone numbers."""
+    column_map = map_columns(sheet.header)
+    if not column_map.phones:
+        problem = f"has no column for phone numbers among its {len(sheet.header)} columns"
+        raise UnusableFileError(f"{sheet.name} {problem}: name it “phone” in the first line.")
+    return column_map
 
 
-def read_lines(sheet: RosterSheet, reading: LineReadingContext, found: FindingCallback) -> Iterator[list[RosterEntry]]:
-    """For each line what it says; nothing for a bad one, or one that is of no family."""
-    where = find_columns(sheet)
+def read_lines(
+    sheet: RosterSheet, reading: LineReadingContext, report_finding: FindingCallback
+) -> Iterator[list[RosterEntry]]:
+    """Yield the entries of each line. The list is empty for a bad line, or one that is not about a family."""
+    column_map = find_columns(sheet)
     for row in sheet.read_rows():
 
-        def warn(what: str, line: int = row.line) -> None:
-            found(RosterFinding(sheet.name, line, what, is_bad=False))
+        def warn(message: str, line: int = row.line) -> None:
+            report_finding(RosterFinding(sheet.name, line, message, is_bad=False))
 
         try:
-            yield _build_entries(row, where, reading, warn)
-        except BadLineError as bad:
-            found(RosterFinding(sheet.name, row.line, str(bad)))
+            yield _build_entries(row, column_map, reading, warn)
+        except BadLineError as error:
+            report_finding(RosterFinding(sheet.name, row.line, str(error)))
             yield []
 
 
@@ -77,7 +79,7 @@ def _build_entries(
     role = cell_parsing.parse_role(_get_cell(row, column_map.role))
     if role == "student" or (role == "staff" and not reading.should_include_staff):
         return []
-    told = RosterEntry(
+    entry = RosterEntry(
         number="",
         schools=reading.schools.find(_get_cell(row, column_map.school)) or reading.default_schools,
         language=parse_language(_get_cell(row, column_map.language), reading, warn),
@@ -86,33 +88,37 @@ def _build_entries(
         tags=cell_parsing.parse_tags(_get_cell(row, column_map.tags), warn),
         consents=_parse_consents(row, column_map, reading, warn),
     )
-    return [told.copy_for_number(number) for number in _find_phones(row, column_map)]
+    return [entry.copy_for_number(number) for number in _find_phones(row, column_map)]
 
 
 def parse_language(cell: str, reading: LineReadingContext, warn: cell_parsing.WarnCallback) -> str | None:
-    """The language of a cell; an unknown one is warned of, an empty one is not."""
-    found = reading.languages.find(cell) if cell.strip() else None
-    if cell.strip() and not found:
+    """Return the language of a cell, or None. Warn about an unknown language, but not about an empty cell."""
+    if not cell.strip():
+        return None
+    language = reading.languages.find(cell)
+    if not language:
         warn(UNKNOWN_LANGUAGE_WARNING)
-    return found
+    return language
 
 
 def _find_phones(row: SheetRow, column_map: ColumnMap) -> list[str]:
-    """Those of the mobile columns; of the others only where these are empty."""
+    """Return the numbers of the mobile columns, or of the other phone columns if these are empty."""
     for group in column_map.phones:
-        filled = [cell for at in group if (cell := _get_cell(row, at)).strip()]
+        filled = [cell for index in group if (cell := _get_cell(row, index)).strip()]
         if filled:
             return list(dict.fromkeys(number for cell in filled for number in cell_parsing.parse_phones(cell)))
-    raise BadLineError("there is no phone number: without one nobody can be written to")
+    raise BadLineError("the line has no phone number: add one")
 
 
 def _parse_consents(
     row: SheetRow, column_map: ColumnMap, reading: LineReadingContext, warn: cell_parsing.WarnCallback
 ) -> tuple[RosterConsent, ...]:
-    on = cell_parsing.parse_day(_get_cell(row, column_map.consent_on), reading.get_today(), warn)
-    said = cell_parsing.parse_consent_bases(_get_cell(row, column_map.consent), reading.default_basis, warn)
-    return tuple(reading.build_consent(basis, on) for basis in said)
+    day = cell_parsing.parse_day(_get_cell(row, column_map.consent_on), reading.get_today(), warn)
+    bases = cell_parsing.parse_consent_bases(_get_cell(row, column_map.consent), reading.default_basis, warn)
+    return tuple(reading.build_consent(basis, day) for basis in bases)
 
 
-def _get_cell(row: SheetRow, at: int | None) -> str:
-    return row.cells[at] if at is not None and at < len(row.cells) else ""
+def _get_cell(row: SheetRow, index: int | None) -> str:
+    if index is None or index >= len(row.cells):
+        return ""
+    return row.cells[index]

@@ -1,4 +1,4 @@
-"""What a roster says of one telephone number, and what that changes."""
+"""Merge the roster lines of one phone number, and decide what they change."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -9,12 +9,12 @@ from bot.store.families.consent_events import ConsentEvent
 from bot.store.families.roster_changes import NewRosterContact, RosterChange, RosterContact, RosterPerson, RosterState
 
 ROLE_RANK = ("staff", "family", "leader")
-"""A teacher who is a parent too is family; a leader stays one.  The later one here wins."""
+"""From lowest to highest. The highest role wins: a teacher who is also a parent is family, and a leader stays one."""
 
 
 @dataclass(frozen=True)
 class RosterEntry:
-    """One line, or several lines of one number.  `channels` only where the file names them; `leaves`: it is gone."""
+    """One line, or the merged lines of one number. `channels` is empty unless the file has a channel."""
 
     number: str
     schools: tuple[str, ...] = ()
@@ -26,11 +26,11 @@ class RosterEntry:
     has_left: bool = False
 
     def copy_for_number(self, number: str) -> "RosterEntry":
-        """The same said of another number."""
+        """Return the same entry for another number."""
         return replace(self, number=number)
 
     def __add__(self, other: "RosterEntry") -> "RosterEntry":
-        """Both lines of one number (two children) as one."""
+        """Merge two lines of one number, for example of two children."""
         return RosterEntry(
             self.number,
             _join_unique(self.schools, other.schools),
@@ -44,81 +44,90 @@ class RosterEntry:
 
 
 def merge_entries(lines: Iterable[RosterEntry]) -> list[RosterEntry]:
-    """One for each number, in the order in which they were first named."""
-    found: dict[str, RosterEntry] = {}
+    """Merge the lines of each number, in the order in which the numbers first appear."""
+    entries: dict[str, RosterEntry] = {}
     for line in lines:
-        found[line.number] = found[line.number] + line if line.number in found else line
-    return list(found.values())
+        entries[line.number] = entries[line.number] + line if line.number in entries else line
+    return list(entries.values())
 
 
 def decide_changes(state: RosterState, entry: RosterEntry, person: RosterPerson, import_id: str) -> list[RosterChange]:
-    """What has to be written; nothing for somebody gone whom nobody knew.
+    """Return the changes to write. There are none for a person who has left and was never a contact.
 
-    A second change is a second address, where the file names both channels.
+    If the file names two channels, a second change adds the second address.
     """
     if entry.has_left:
-        left = [school for school, seen in state.schools.items() if seen != import_id]
-        return [RosterChange(person, state.family_id, removed_schools=left)] if state.family_id else []
-    stopped = _find_opt_out_time(state)
-    language = next((one.language for one in state.addresses if one.language), None)
+        if not state.family_id:
+            return []
+        removed_schools = [school for school, last_import in state.schools.items() if last_import != import_id]
+        return [RosterChange(person, state.family_id, removed_schools=removed_schools)]
+    opted_out_at = _find_opt_out_time(state)
+    language = next((contact.language for contact in state.addresses if contact.language), None)
     missing = _find_missing_channels(state, entry)
-    made = [NewRosterContact(channel, language or entry.language, stopped) for channel in missing]
+    new_contacts = [NewRosterContact(channel, language or entry.language, opted_out_at) for channel in missing]
     change = RosterChange(
         person,
         state.family_id,
         role=_choose_role(state, entry),
         language=entry.language if state.addresses and not language else None,
-        address=made[0] if made else None,
+        address=new_contacts[0] if new_contacts else None,
         events=_select_entry_events(state, entry, person, missing),
         added_schools=[school for school in entry.schools if school not in state.schools],
         confirmed_schools=[school for school in entry.schools if state.schools.get(school, import_id) != import_id],
         tags=[name for name in entry.tags if name not in state.tags],
     )
-    return [change, *(RosterChange(person, state.family_id, address=address) for address in made[1:])]
+    return [change, *(RosterChange(person, state.family_id, address=contact) for contact in new_contacts[1:])]
 
 
-def _join_unique(some: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*some, *others)))
+def _join_unique(values: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*values, *others)))
 
 
 def _find_missing_channels(state: RosterState, entry: RosterEntry) -> list[str]:
-    """Channels on which it needs an address: those that the file names, else one only if it has none at all."""
-    there = {one.channel for one in state.addresses}
+    """Return the channels that need a new address: those in the file, or SMS if the person has no address."""
+    existing = {contact.channel for contact in state.addresses}
     if entry.channels:
-        return [channel for channel in entry.channels if channel not in there]
-    return [] if there else ["sms"]
+        return [channel for channel in entry.channels if channel not in existing]
+    return [] if existing else ["sms"]
 
 
 def _choose_role(state: RosterState, entry: RosterEntry) -> str | None:
     if state.family_id is None:
         return entry.role
-    higher = ROLE_RANK.index(entry.role) > ROLE_RANK.index(state.role) if state.role in ROLE_RANK else False
-    return entry.role if higher else None
+    if state.role in ROLE_RANK and ROLE_RANK.index(entry.role) > ROLE_RANK.index(state.role):
+        return entry.role
+    return None
 
 
 def _find_opt_out_time(state: RosterState) -> datetime | None:
-    """Since when this person wants nothing; also one whose address was erased after its STOP."""
-    on_address = next((one.opted_out_at for one in state.addresses if one.opted_out_at), None)
-    last = _build_person_consent(state).last_family_event
-    return on_address or (last.at if last and last.kind == "stop" else None)
+    """Return when this person opted out, even if the address was erased afterwards."""
+    for contact in state.addresses:
+        if contact.opted_out_at:
+            return contact.opted_out_at
+    last_event = _build_person_consent(state).last_family_event
+    if last_event and last_event.kind == "stop":
+        return last_event.at
+    return None
 
 
 def _build_person_consent(state: RosterState) -> PersonConsent:
-    stopped = any(one.opted_out_at for one in state.addresses)
-    return PersonConsent(state.consent_basis, state.consent_at, tuple(state.events), stopped)
+    has_opted_out = any(contact.opted_out_at for contact in state.addresses)
+    return PersonConsent(state.consent_basis, state.consent_at, tuple(state.events), has_opted_out)
 
 
 def _select_entry_events(
     state: RosterState, entry: RosterEntry, person: RosterPerson, missing: list[str]
 ) -> list[tuple[str, ConsentEvent]]:
-    """The proof stands with the address that messages will go to."""
-    index = _choose_lookup_hash(state.addresses, entry, person, missing)
-    return [(index, event) for event in select_events(_build_person_consent(state), entry.consents, person.lookup_hash)]
+    """Pair each consent event with the lookup hash of the address that will get the messages."""
+    lookup_hash = _choose_lookup_hash(state.addresses, entry, person, missing)
+    events = select_events(_build_person_consent(state), entry.consents, person.lookup_hash)
+    return [(lookup_hash, event) for event in events]
 
 
 def _choose_lookup_hash(
     addresses: list[RosterContact], entry: RosterEntry, person: RosterPerson, missing: list[str]
 ) -> str:
     channel = (entry.channels or tuple(missing) or ("sms",))[0]
-    own = [one.lookup_hash for one in addresses if one.channel == channel] or [one.lookup_hash for one in addresses]
-    return person.get_address(channel)[1] if channel in missing or not own else own[0]
+    if channel in missing or not addresses:
+        return person.get_address(channel)[1]
+    return next((contact.lookup_hash for contact in addresses if contact.channel == channel), addresses[0].lookup_hash)

@@ -1,4 +1,4 @@
-"""`python -m bot roster import FILE.csv …`"""
+"""Run the command `python -m bot roster import FILE.csv …`."""
 
 import sys
 from contextlib import ExitStack
@@ -20,40 +20,40 @@ MAX_BASIS_OPTION_LENGTH = 80
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--whole", is_flag=True, help="These files are the whole roster: others leave the schools they name.")
+@click.option("--whole", is_flag=True, help="The files are the whole roster. Remove other families from the schools.")
 @click.option(
-    "--basis", default=DEFAULT_CONSENT_BASIS, show_default=True, help="On what basis these families may be written to."
+    "--basis", default=DEFAULT_CONSENT_BASIS, show_default=True, help="The basis of the consent of these families."
 )
-@click.option("--basis-on", type=click.DateTime(["%Y-%m-%d"]), help="Since when (2026-08-31); else since the import.")
-@click.option("--school", help="The school of lines that name none.")
-@click.option("--staff", is_flag=True, help="Take staff too (teachers, aides …), as staff; students never.")
-@click.option("--dry-run", is_flag=True, help="Change nothing; only say what would be changed, and what is bad.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the bad lines there, as CSV.")
-def import_command(files: tuple[Path, ...], basis_on: datetime | None, report: Path | None, **given: Any) -> None:
-    """Import families from CSV or OneRoster files (or a zip of them); a line for each finding, then the counts.
+@click.option("--basis-on", type=click.DateTime(["%Y-%m-%d"]), help="The date of the consent. Default: the import.")
+@click.option("--school", help="The school of lines that name no school.")
+@click.option("--staff", is_flag=True, help="Import staff too (teachers, aides …). Students are never imported.")
+@click.option("--dry-run", is_flag=True, help="Change nothing. Show what would change, and the bad lines.")
+@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write the bad lines to this CSV file.")
+def import_command(files: tuple[Path, ...], basis_on: datetime | None, report: Path | None, **flags: Any) -> None:
+    """Import families from CSV or OneRoster files, or a zip of them. Print a line for each finding, then the counts.
 
-    Safe to do again: what is known stays as it is, and what was broken off goes on.  See docs/roster.md.
+    You can run it again: existing families stay unchanged, and an interrupted import continues. See docs/roster.md.
     """
-    options = RosterImportOptions(basis_on=basis_on.date() if basis_on else None, **given)
+    options = RosterImportOptions(basis_on=basis_on.date() if basis_on else None, **flags)
     _check_options(files, options, report)
     try:
-        done = _run_import(_open_runtime(), files, options, report)
-    except UnusableFileError as bad:
-        raise click.ClickException(str(bad)) from None
-    except SQLAlchemyError as error:  # its own text would show what was to be written
-        said = f"The database failed ({type(error).__name__})"
-        raise click.ClickException(f"{said}. Run the same command again: it goes on where it stood.") from None
-    click.echo(str(done))
-    sys.exit(0 if done.used else 1)
+        import_report = _run_import(_open_runtime(), files, options, report)
+    except UnusableFileError as error:
+        raise click.ClickException(str(error)) from None
+    except SQLAlchemyError as error:  # its message would show the values of the statement
+        message = f"The database failed ({type(error).__name__}). Run the same command again to continue the import."
+        raise click.ClickException(message) from None
+    click.echo(str(import_report))
+    sys.exit(0 if import_report.used else 1)
 
 
 def _check_options(files: tuple[Path, ...], options: RosterImportOptions, report: Path | None) -> None:
     if not 0 < len(options.basis.strip()) <= MAX_BASIS_OPTION_LENGTH:
-        raise click.BadParameter(f"say it in 1 to {MAX_BASIS_OPTION_LENGTH} letters", param_hint="--basis")
+        raise click.BadParameter(f"use 1 to {MAX_BASIS_OPTION_LENGTH} letters", param_hint="--basis")
     if options.basis_on and options.basis_on > date.today():
-        raise click.BadParameter("this day lies ahead", param_hint="--basis-on")
+        raise click.BadParameter("this date is in the future", param_hint="--basis-on")
     if report and report.resolve() in {path.resolve() for path in files}:
-        raise click.BadParameter("this is one of the rosters: name another file", param_hint="--report")
+        raise click.BadParameter("this is one of the rosters: choose another file", param_hint="--report")
 
 
 def _run_import(
@@ -61,13 +61,13 @@ def _run_import(
 ) -> ImportReport:
     with ExitStack() as stack:
         file = stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")) if report else None
-        keep: FindingCallback = create_csv_writer(file) if file else lambda one: None
+        write_to_csv: FindingCallback = create_csv_writer(file) if file else lambda finding: None
 
-        def found(one: RosterFinding) -> None:
-            click.echo(str(one))
-            keep(one)
+        def report_finding(finding: RosterFinding) -> None:
+            click.echo(str(finding))
+            write_to_csv(finding)
 
-        return import_files(runtime, files, options, lambda text: click.echo(text, err=True), found)
+        return import_files(runtime, files, options, lambda text: click.echo(text, err=True), report_finding)
 
 
 def _open_runtime() -> Runtime:

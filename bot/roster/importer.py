@@ -1,6 +1,6 @@
-"""The import itself: in batches, each a short transaction that also keeps how far it came.
+"""Import rosters in batches. Each batch is a short transaction that also saves the progress.
 
-Killed anywhere, it goes on at the last batch that was kept; done again, it changes nothing.
+An interrupted import continues after the last saved batch. Repeating a finished import changes nothing.
 """
 
 import hashlib
@@ -30,17 +30,17 @@ from bot.store.families.roster_changes import RosterChange, RosterPerson, Roster
 DEFAULT_CONSENT_BASIS = "number given to the school (roster)"
 """A number given to the school is consent to messages about school (FCC 16-88)."""
 LINE_BATCH_SIZE = 250
-"""Lines a transaction: a web request that wants to write waits for one of these at most."""
+"""Lines per transaction. A web request that writes waits for at most one of these transactions."""
 PROGRESS_INTERVAL_BATCHES = 40
 MAX_BAD_LINE_RATIO = 0.1
-"""With more bad lines than this a file is not taken for the whole roster: nobody is taken off a school."""
+"""With a larger share of bad lines, the files do not count as the whole roster, and no family is removed."""
 
 ProgressCallback = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class RosterImportOptions:
-    """What the one who imports sets.  `whole`: whom the files do not name leaves the schools that they name."""
+    """The options of an import. With `whole`, families that the files do not name are removed from their schools."""
 
     whole: bool = False
     basis: str = DEFAULT_CONSENT_BASIS
@@ -52,7 +52,7 @@ class RosterImportOptions:
 
 @dataclass(frozen=True)
 class _SheetPass:
-    """One go through one sheet.  `again`: its lines were counted in an earlier go."""
+    """One pass over one sheet. With `is_repeat`, its lines were already counted in an earlier pass."""
 
     read_lines: Callable[[FindingCallback], Iterator[list[RosterEntry]]]
     is_repeat: bool = False
@@ -60,7 +60,7 @@ class _SheetPass:
 
 @dataclass
 class _ImportRun:
-    """An import under way."""
+    """The state of a running import."""
 
     runtime: Runtime
     options: RosterImportOptions
@@ -73,11 +73,11 @@ class _ImportRun:
     report: ImportReport
     lines_read: int = 0
     setup_bad_count: int = 0
-    """Bad lines of the files that only say who belongs where."""
+    """Bad lines of the files that only contain memberships."""
     covered_schools: set[str] = field(default_factory=set)
 
     def record_finding(self, finding: RosterFinding) -> None:
-        """Count a finding, and pass it on."""
+        """Count a finding and report it."""
         self.report.bad += finding.is_bad
         self.report.warnings += not finding.is_bad
         self.report_finding(finding)
@@ -90,27 +90,34 @@ def import_files(
     report_progress: ProgressCallback,
     report_finding: FindingCallback | None = None,
 ) -> ImportReport:
-    """Import these files; `say` gets what a person may want to know meanwhile, `found` each finding as it is met.
+    """Import these files.
 
-    Raises `Unusable` before anything is changed if a file cannot be read at all.
+    Raises `UnusableFileError` before any change if a file cannot be read.
+
+    Args:
+        report_progress: Gets messages about the progress.
+        report_finding: Gets each finding as it occurs. Without it, findings go to `report_progress`.
     """
-    sheets = [sheet for path in dict.fromkeys(path.resolve() for path in paths) for sheet in open_sheets(path)]
-    given, plains = _sort_sheets(sheets, report_progress)
-    school = _find_default_school(runtime, options)
-    started = _start_import(runtime, paths, options)
+    unique_paths = dict.fromkeys(path.resolve() for path in paths)
+    sheets = [sheet for path in unique_paths for sheet in open_sheets(path)]
+    oneroster_files, plain_sheets = _sort_sheets(sheets, report_progress)
+    default_schools = _find_default_school(runtime, options)
+    import_id, started_at, saved_line_count = _start_import(runtime, paths, options)
     workspace = ImportWorkspace()
     try:
         run = _ImportRun(
             runtime,
             options,
-            *started,
+            import_id,
+            started_at,
+            saved_line_count,
             workspace,
             report_progress,
-            report_finding or (lambda one: report_progress(str(one))),
-            ImportReport(),
+            report_finding or (lambda finding: report_progress(str(finding))),
+            ImportReport(is_dry_run=options.dry_run, earlier_line_count=saved_line_count),
         )
-        run.report.is_dry_run, run.report.earlier_line_count = options.dry_run, run.saved_line_count
-        _read_all(run, list(_list_passes(run, given, plains, _build_reading(run, school))))
+        reading = _build_reading(run, default_schools)
+        _read_all(run, list(_list_passes(run, oneroster_files, plain_sheets, reading)))
         _finish_run(run)
     finally:
         workspace.close()
@@ -120,54 +127,54 @@ def import_files(
 def _sort_sheets(
     sheets: Sequence[RosterSheet], report_progress: ProgressCallback
 ) -> tuple[oneroster.OneRosterFiles | None, list[RosterSheet]]:
-    """OneRoster's files put together, and the plain ones; what is neither is named and left out, or refused."""
+    """Separate OneRoster files from plain ones. Skip other files, or refuse the import if no file is a roster."""
     by_kind: dict[str, list[RosterSheet]] = defaultdict(list)
     for sheet in sheets:
         by_kind[oneroster.detect_file_kind(sheet) or "plain"].append(sheet)
-    given = oneroster.group_files(by_kind)
-    plains = [sheet for sheet in by_kind["plain"] if not given or map_columns(sheet.header).phones]
+    oneroster_files = oneroster.group_files(by_kind)
+    plain_sheets = by_kind["plain"]
+    if oneroster_files:
+        plain_sheets = [sheet for sheet in plain_sheets if map_columns(sheet.header).phones]
+    kinds = (oneroster.ORGS_FILE, oneroster.USERS_FILE, oneroster.ROLES_FILE)
+    used_sheets = [*plain_sheets, *(sheet for kind in kinds for sheet in by_kind[kind])]
     for sheet in sheets:
-        used = sheet in plains or sheet in (
-            *by_kind[oneroster.ORGS_FILE],
-            *by_kind[oneroster.USERS_FILE],
-            *by_kind[oneroster.ROLES_FILE],
-        )
-        report_progress(_describe_encoding(sheet) if used else f"{sheet.name}: not needed, left out")
-    for sheet in plains:
+        report_progress(_describe_encoding(sheet) if sheet in used_sheets else f"{sheet.name}: not needed, skipped")
+    for sheet in plain_sheets:
         csv_roster.find_columns(sheet)
-    if not (given or plains):
+    if not (oneroster_files or plain_sheets):
         raise UnusableFileError(
-            "None of these files is a roster: a column “phone”, or OneRoster's users.csv, is needed."
+            "None of these files is a roster: a roster has a column “phone”, or is OneRoster's users.csv."
         )
-    return given, plains
+    return oneroster_files, plain_sheets
 
 
 def _describe_encoding(sheet: RosterSheet) -> str:
-    if sheet.encoding != "cp1252":
-        return f"{sheet.name}: read as {'UTF-8' if sheet.encoding == 'utf-8-sig' else 'UTF-16'}"
-    return f"{sheet.name}: this is not UTF-8; read as Windows-1252. If letters look wrong, save it as “CSV UTF-8”."
+    if sheet.encoding == "cp1252":
+        return f"{sheet.name}: not UTF-8, read as Windows-1252. If letters look wrong, save it as “CSV UTF-8”."
+    encoding = "UTF-8" if sheet.encoding == "utf-8-sig" else "UTF-16"
+    return f"{sheet.name}: read as {encoding}"
 
 
 def _find_default_school(runtime: Runtime, options: RosterImportOptions) -> tuple[str, ...]:
-    """The school of lines that name none."""
+    """Return the school of lines that name no school."""
     try:
         return SchoolFinder(runtime.library.district.schools).find(options.school or "")
-    except BadLineError as bad:
-        raise UnusableFileError(f"--school: {bad}.") from None
+    except BadLineError as error:
+        raise UnusableFileError(f"--school: {error}.") from None
 
 
 def _start_import(runtime: Runtime, paths: Sequence[Path], options: RosterImportOptions) -> tuple[str, datetime, int]:
-    """(id, when it began, how far it is): of an import of the same files that was broken off, or of a new one."""
+    """Return (ID, start, saved lines) of an interrupted import of the same files, or of a new import."""
     if options.dry_run:
         return "", now(), 0
-    said = [*(hash_file(path) for path in paths), repr(options)]
-    file = hashlib.sha256("\n".join(said).encode()).hexdigest()
+    identity = [*(hash_file(path) for path in paths), repr(options)]
+    content_hash = hashlib.sha256("\n".join(identity).encode()).hexdigest()
     with runtime.database.write() as db:
-        import_id, done, at = roster_rows.resume_or_start(db, uuid4().hex, file)
-    return import_id, at, done
+        import_id, saved_line_count, started_at = roster_rows.resume_or_start(db, uuid4().hex, content_hash)
+    return import_id, started_at, saved_line_count
 
 
-def _build_reading(run: _ImportRun, school: tuple[str, ...]) -> LineReadingContext:
+def _build_reading(run: _ImportRun, default_schools: tuple[str, ...]) -> LineReadingContext:
     district, options = run.runtime.library.district, run.options
     return LineReadingContext(
         SchoolFinder(district.schools),
@@ -177,48 +184,51 @@ def _build_reading(run: _ImportRun, school: tuple[str, ...]) -> LineReadingConte
         options.basis,
         options.basis_on,
         options.staff,
-        school,
+        default_schools,
     )
 
 
 def _list_passes(
-    run: _ImportRun, given: oneroster.OneRosterFiles | None, plains: Sequence[RosterSheet], reading: LineReadingContext
+    run: _ImportRun,
+    oneroster_files: oneroster.OneRosterFiles | None,
+    plain_sheets: Sequence[RosterSheet],
+    reading: LineReadingContext,
 ) -> Iterator[_SheetPass]:
-    """Whoever is gone comes last: a number that somebody else still has is not taken off."""
-    for sheet in plains:
+    """List the passes. People who have left come last, so that a number that another person uses is not removed."""
+    for sheet in plain_sheets:
         yield _SheetPass(partial(csv_roster.read_lines, sheet, reading))
-    if given:
-        oneroster.load_memberships(given, run.workspace, reading, run.record_finding)
+    if oneroster_files:
+        oneroster.load_memberships(oneroster_files, run.workspace, reading, run.record_finding)
         for gone in (False, True):
-            for sheet in given.users:
+            for sheet in oneroster_files.users:
                 read = partial(oneroster.read_users, sheet, run.workspace, reading)
                 yield _SheetPass(partial(read, gone=gone), is_repeat=gone)
 
 
-def _read_all(run: _ImportRun, sources: Iterable[_SheetPass]) -> None:
-    batches, run.setup_bad_count = 0, run.report.bad
-    for source in sources:
-        lines = source.read_lines(run.record_finding)
+def _read_all(run: _ImportRun, passes: Iterable[_SheetPass]) -> None:
+    batch_count, run.setup_bad_count = 0, run.report.bad
+    for sheet_pass in passes:
+        lines = sheet_pass.read_lines(run.record_finding)
         while batch := list(islice(lines, LINE_BATCH_SIZE)):
             run.lines_read += len(batch)
-            _count_lines(run, batch, source.is_repeat)
+            _count_lines(run, batch, sheet_pass.is_repeat)
             if run.lines_read > run.saved_line_count:
-                _save_lines(run, [told for line in batch for told in line])
-            batches += 1
-            if batches % PROGRESS_INTERVAL_BATCHES == 0:
+                _save_lines(run, [entry for line in batch for entry in line])
+            batch_count += 1
+            if batch_count % PROGRESS_INTERVAL_BATCHES == 0:
                 run.report_progress(f"{run.lines_read} lines read")
 
 
 def _count_lines(run: _ImportRun, batch: Sequence[list[RosterEntry]], is_repeat: bool) -> None:
-    used = sum(bool(line) for line in batch)
-    run.report.lines += 0 if is_repeat else len(batch)
-    run.report.used += used
-    run.covered_schools.update(school for line in batch for told in line for school in told.schools)
+    if not is_repeat:
+        run.report.lines += len(batch)
+    run.report.used += sum(bool(line) for line in batch)
+    run.covered_schools.update(school for line in batch for entry in line for school in entry.schools)
 
 
 def _save_lines(run: _ImportRun, entries: Sequence[RosterEntry]) -> None:
     vault = run.runtime.database.vault
-    lines = [(one, build_person(vault, one.number)) for one in merge_entries(entries)]
+    lines = [(entry, build_person(vault, entry.number)) for entry in merge_entries(entries)]
     if run.options.dry_run:
         _preview_lines(run, lines)
         return
@@ -235,40 +245,40 @@ def _decide_changes(
 ) -> list[RosterChange]:
     return [
         change
-        for told, person in lines
-        for change in decide_changes(states[person.lookup_hash], told, person, run.id or DRY_RUN_ID)
+        for entry, person in lines
+        for change in decide_changes(states[person.lookup_hash], entry, person, run.id or DRY_RUN_ID)
     ]
 
 
 DRY_RUN_ID = "trial"
-"""Stands for the import's id where nothing is kept."""
+"""The import ID of a dry run, which saves nothing."""
 
 
 def _preview_lines(run: _ImportRun, lines: Sequence[tuple[RosterEntry, RosterPerson]]) -> None:
-    """What keeping these lines would change, with what the lines before would have kept."""
+    """Count what these lines would change, given what the earlier lines would have saved."""
     with run.runtime.database.read() as db:
         states = roster_rows.load_states(db, [person for _, person in lines])
-    before = {index: frozenset(state.schools) for index, state in states.items()}
-    for index, state in states.items():
-        state.schools.update(dict.fromkeys(run.workspace.list_placements(index), DRY_RUN_ID))
+    saved_schools = {lookup_hash: frozenset(state.schools) for lookup_hash, state in states.items()}
+    for lookup_hash, state in states.items():
+        state.schools.update(dict.fromkeys(run.workspace.list_placements(lookup_hash), DRY_RUN_ID))
     _tally_changes(run, _decide_changes(run, lines, states))
     run.workspace.record_placements(
-        (person.lookup_hash, school, school in before[person.lookup_hash])
-        for told, person in lines
-        for school in told.schools
+        (person.lookup_hash, school, school in saved_schools[person.lookup_hash])
+        for entry, person in lines
+        for school in entry.schools
     )
 
 
 def _tally_changes(run: _ImportRun, changes: Sequence[RosterChange]) -> None:
-    run.report.joined += sum(len(one.added_schools) for one in changes)
-    run.report.left += sum(len(one.removed_schools) for one in changes)
-    run.workspace.record_families(
-        (
-            one.person.lookup_hash,
-            NEW_FAMILY if one.is_new_family else UNCHANGED_FAMILY if one.is_empty else CHANGED_FAMILY,
-        )
-        for one in changes
-    )
+    run.report.joined += sum(len(change.added_schools) for change in changes)
+    run.report.left += sum(len(change.removed_schools) for change in changes)
+    run.workspace.record_families((change.person.lookup_hash, _get_family_status(change)) for change in changes)
+
+
+def _get_family_status(change: RosterChange) -> int:
+    if change.is_new_family:
+        return NEW_FAMILY
+    return UNCHANGED_FAMILY if change.is_empty else CHANGED_FAMILY
 
 
 def _finish_run(run: _ImportRun) -> None:
@@ -284,10 +294,10 @@ def _finish_run(run: _ImportRun) -> None:
 
 
 def _remove_absent_families(run: _ImportRun) -> None:
-    """Families that the whole roster no longer names leave its schools, unless something speaks against it."""
+    """Remove families from the schools of the whole roster that no longer names them, unless it looks incomplete."""
     report, covered = run.report, sorted(run.covered_schools)
     if report.bad > MAX_BAD_LINE_RATIO * report.lines:
-        report.remarks.append("Nobody was taken off a school: too many lines are bad for this to be the whole roster.")
+        report.remarks.append("No family was removed from a school, because too many lines are bad.")
         return
     if run.options.dry_run:
         with run.runtime.database.read() as db:
@@ -296,6 +306,8 @@ def _remove_absent_families(run: _ImportRun) -> None:
     for school in covered:
         with run.runtime.database.write() as db:
             if not roster_rows.is_newest(db, run.id):
-                report.remarks.append("Another import ran meanwhile, so nobody was taken off a school: run this again.")
+                report.remarks.append(
+                    "Another import ran at the same time, so no family was removed from a school: run this again."
+                )
                 return
             report.left += families.remove_unseen_schools(db, [school], run.id)

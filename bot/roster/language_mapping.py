@@ -1,6 +1,6 @@
-"""Languages as districts write them: ISO 639-1, -2 and -3 codes, BCP 47 tags, names in English, their own names.
+"""Recognize languages as districts write them: ISO 639-1, -2, and -3 codes, BCP 47 tags, and names.
 
-The names and codes are Unicode's (CLDR, through Babel); what lists of schools write beside them stands here.
+Names and codes come from CLDR through Babel. This module adds the other names that school lists use.
 """
 
 import re
@@ -30,7 +30,7 @@ LANGUAGE_ALIASES = {
     "kinyarwanda": "rw", "kirundi": "rn", "kiswahili": "sw", "tigrigna": "ti", "hmoob": "hmn", "cape verdean": "kea",
     "cape verdean creole": "kea", "myanmar": "my", "american sign language": "ase",
 }  # fmt: skip
-"""Written languages: who speaks Cantonese or Dari reads what we write in Chinese or Persian."""
+"""These are written languages: people who speak Cantonese or Dari read Chinese or Persian."""
 CODE_ALIASES = {
     "tl": "fil",
     "iw": "he",
@@ -43,46 +43,45 @@ CODE_ALIASES = {
     "hat": "ht",
 }
 NAME_LANGUAGES = ("en", "es", "fr", "pt")
-"""Languages in which American school lists name languages."""
+"""The languages that American school lists use for language names."""
 _CODE_PATTERN = re.compile(r"[a-z]{2,3}(?:[-_][a-z0-9]{2,8})*", re.IGNORECASE)
 _PART_SEPARATOR_PATTERN = re.compile(r"[;,/()\[\]&|]|\s-\s|\bor\b|\band\b", re.IGNORECASE)
 MAX_LANGUAGE_CELL_LENGTH = 200
 
 
 class LanguageFinder:
-    """Finds the language of a cell among those that the district writes."""
+    """Finds the language of a cell among the languages of the district."""
 
     def __init__(self, spoken: Iterable[str]) -> None:
         self._spoken = {_get_canonical_code(code): code for code in reversed(tuple(spoken))}
         self._names = _build_table(tuple(self._spoken.values()))
 
     def find(self, cell: str) -> str | None:
-        """The district's code for what a cell names; None for what is not known, not spoken here, or two at once."""
+        """Return the district's code for a cell. None if it is unknown, not a district language, or ambiguous."""
         if len(cell) > MAX_LANGUAGE_CELL_LENGTH:
             return None
-        found = self._find_code(cell)
-        if found is None:
-            parts = {
-                code for part in _PART_SEPARATOR_PATTERN.split(cell) if (code := self._names.get(normalize_text(part)))
-            }
-            found = parts.pop() if len(parts) == 1 else None
-        return self._spoken.get(found) if found else None
+        if code := self._find_code(cell):
+            return self._spoken.get(code)
+        part_codes = {self._names.get(normalize_text(part)) for part in _PART_SEPARATOR_PATTERN.split(cell)} - {None}
+        if len(part_codes) != 1:
+            return None
+        return self._spoken.get(part_codes.pop() or "")
 
     def _find_code(self, text: str) -> str | None:
-        """The canonical code of one name or code."""
+        """Return the canonical code of one name or code."""
         text = text.strip()
-        if named := self._names.get(normalize_text(text)):
-            return named
+        if code := self._names.get(normalize_text(text)):
+            return code
         if not _CODE_PATTERN.fullmatch(text):
             return None
         return _get_canonical_code(text)
 
 
 def _get_canonical_code(code: str) -> str:
-    """One code for all that ISO 639 has for a language: spa, es → es."""
+    """Return one code for all ISO 639 codes of a language: spa and es become es."""
     base = re.split("[-_]", code)[0].casefold()
-    found = str(get_global("language_aliases").get(base, base)).split("_")[0]
-    return CODE_ALIASES.get(found, found)
+    canonical = str(get_global("language_aliases").get(base, base)).split("_")[0]
+    return CODE_ALIASES.get(canonical, canonical)
 
 
 @cache
@@ -91,9 +90,9 @@ def _build_table(spoken: tuple[str, ...]) -> dict[str, str]:
 
 
 def _list_names(spoken: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """Name (normalised) and canonical code; what is said last counts."""
-    for named_in in reversed(NAME_LANGUAGES):
-        for code, name in Locale(named_in).languages.items():
+    """Yield normalized names with canonical codes. A later pair overrides an earlier one."""
+    for name_language in reversed(NAME_LANGUAGES):
+        for code, name in Locale(name_language).languages.items():
             yield normalize_text(name), _get_canonical_code(code)
     for code in spoken:
         yield normalize_text(get_own_name(code)), _get_canonical_code(code)

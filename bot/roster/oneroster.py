@@ -1,7 +1,7 @@
-"""OneRoster 1.1 and 1.2 (1EdTech), the CSV form: orgs, users and, in 1.2, roles, known by their headers.
+"""Read OneRoster 1.1 and 1.2 (1EdTech) CSV files: orgs, users, and, in 1.2, roles, recognized by their headers.
 
-A guardian's schools are its own and those of the students that it is an agent of, whichever side the file says it on.
-Students' own numbers are never taken: they are children.
+A guardian's schools are those in the guardian's own rows and those of the linked students, whichever row has the link.
+Students' numbers are never imported, because students are children.
 """
 
 import re
@@ -38,7 +38,7 @@ class OneRosterFiles:
 
 
 def detect_file_kind(sheet: RosterSheet) -> str | None:
-    """Which of OneRoster's files this is; None: none of them."""
+    """Return the kind of OneRoster file, or None if it is not from OneRoster."""
     names = {name.strip().casefold() for name in sheet.header}
     if "sourcedid" not in names:
         return OTHER_FILE if {"propertyname", "value"} <= names else None
@@ -50,39 +50,39 @@ def detect_file_kind(sheet: RosterSheet) -> str | None:
 
 
 def group_files(sheets: Mapping[str, Sequence[RosterSheet]]) -> OneRosterFiles | None:
-    """The files put together; None if none of them is OneRoster's.  Raises `Unusable` where one is missing."""
+    """Group the files of one export. None without OneRoster files. Raises `UnusableFileError` if a file is missing."""
     orgs, users, roles = (sheets.get(kind, ()) for kind in (ORGS_FILE, USERS_FILE, ROLES_FILE))
     if not (orgs or users or roles):
         return None
     if not users:
-        raise UnusableFileError("These are files of OneRoster, but users.csv is not among them: give it too.")
+        raise UnusableFileError("These are OneRoster files without users.csv: add users.csv.")
     for sheet in users:
         if not roles and "role" not in _map_headers(sheet):
             raise UnusableFileError(
-                f"{sheet.name} is of OneRoster 1.2, which keeps roles in roles.csv: give that file too."
+                f"{sheet.name} is from OneRoster 1.2, which has the roles in roles.csv: add roles.csv."
             )
     return OneRosterFiles(orgs, users, roles)
 
 
 def load_memberships(
-    given: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+    files: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, report_finding: FindingCallback
 ) -> None:
-    """Read who belongs where, before anybody is imported."""
-    for sheet in given.orgs:
-        _read_orgs(sheet, workspace, reading, found)
-    for sheet in given.roles:
-        for _, row in _read_valid_rows(sheet, found):
+    """Read all memberships into the workspace, before any family is imported."""
+    for sheet in files.orgs:
+        _read_orgs(sheet, workspace, reading, report_finding)
+    for sheet in files.roles:
+        for _, row in _read_valid_rows(sheet, report_finding):
             _read_role(row, workspace, reading.get_today())
-    for sheet in given.users:
+    for sheet in files.users:
         for _, row in _read_rows(sheet):
             _read_links(row, workspace)
-    _find_missing_orgs(given, workspace, reading, found)
+    _find_missing_orgs(files, workspace, reading, report_finding)
 
 
 def _read_orgs(
-    sheet: RosterSheet, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+    sheet: RosterSheet, workspace: ImportWorkspace, reading: LineReadingContext, report_finding: FindingCallback
 ) -> None:
-    for line, row in _read_valid_rows(sheet, found):
+    for line, row in _read_valid_rows(sheet, report_finding):
         if _is_deleted(row) or not row.get("sourcedid"):
             continue
         names = [row.get(name, "") for name in ("identifier", "name", "sourcedid")]
@@ -90,32 +90,29 @@ def _read_orgs(
         workspace.add_org(row["sourcedid"], school)
         if school is None and row.get("type", "school").casefold() in ("school", ""):
             nearest = reading.schools.suggest_nearest(row.get("name", ""))
-            what = f"this organization is no school of the district file; {nearest}"
-            found(RosterFinding(sheet.name, line, what, is_bad=False))
+            message = f"this organization is not a school in the district file; {nearest}"
+            report_finding(RosterFinding(sheet.name, line, message, is_bad=False))
 
 
 def _find_missing_orgs(
-    given: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback
+    files: OneRosterFiles, workspace: ImportWorkspace, reading: LineReadingContext, report_finding: FindingCallback
 ) -> None:
-    missing = workspace.list_missing_orgs()
-    known = {org: reading.schools.find_one(org) for org in missing}
-    for org, school in known.items():
+    school_by_org = {org: reading.schools.find_one(org) for org in workspace.list_missing_orgs()}
+    for org, school in school_by_org.items():
         workspace.add_org(org, school)
-    unknown = sum(school is None for school in known.values())
-    if unknown:
-        what = (
-            f"{unknown} organizations that people belong to are in no orgs.csv: their families get no school from them"
-        )
-        found(RosterFinding(given.users[0].name, None, what, is_bad=False))
+    unknown_count = sum(school is None for school in school_by_org.values())
+    if unknown_count:
+        message = f"{unknown_count} organizations are not in orgs.csv: families get no school from them"
+        report_finding(RosterFinding(files.users[0].name, None, message, is_bad=False))
 
 
 def _read_role(row: CellsByHeader, workspace: ImportWorkspace, today: date) -> None:
-    """OneRoster 1.2: one line for each role of a person; one that has ended, or not begun, is none."""
+    """Read one role of a person (OneRoster 1.2). A role that has ended or not begun is a former role."""
     person, kind = row.get("usersourcedid", ""), _classify_role(row.get("role", ""))
     begins, ends = row.get("begindate", "")[:10], row.get("enddate", "")[:10]
-    over = _is_deleted(row) or bool(ends and ends < today.isoformat()) or begins > today.isoformat()
+    is_former = _is_deleted(row) or bool(ends and ends < today.isoformat()) or begins > today.isoformat()
     if person and kind:
-        workspace.add_role(person, f"former {kind}" if over else kind, row.get("orgsourcedid", ""))
+        workspace.add_role(person, f"former {kind}" if is_former else kind, row.get("orgsourcedid", ""))
 
 
 def _read_links(row: CellsByHeader, workspace: ImportWorkspace) -> None:
@@ -133,22 +130,28 @@ def _read_links(row: CellsByHeader, workspace: ImportWorkspace) -> None:
 
 
 def read_users(
-    sheet: RosterSheet, workspace: ImportWorkspace, reading: LineReadingContext, found: FindingCallback, gone: bool
+    sheet: RosterSheet,
+    workspace: ImportWorkspace,
+    reading: LineReadingContext,
+    report_finding: FindingCallback,
+    gone: bool,
 ) -> Iterator[list[RosterEntry]]:
-    """For each line of users.csv what it says.
+    """Yield the entries of each line of users.csv.
 
-    First those who are there, then, in another go, those who are `gone`: where both have one number, it stays.
+    Args:
+        gone: False to read current people, True for those who have left. Read current people first: if both have the
+            same number, it remains.
     """
     for line, row in _read_rows(sheet):
 
-        def warn(what: str, line: int = line) -> None:
-            found(RosterFinding(sheet.name, line, what, is_bad=False))
+        def warn(message: str, line: int = line) -> None:
+            report_finding(RosterFinding(sheet.name, line, message, is_bad=False))
 
         try:
             yield _build_entries(row, workspace, reading, warn, gone)
-        except BadLineError as bad:
+        except BadLineError as error:
             if not gone:
-                found(RosterFinding(sheet.name, line, str(bad)))
+                report_finding(RosterFinding(sheet.name, line, str(error)))
             yield []
 
 
@@ -163,52 +166,42 @@ def _build_entries(
         raise BadLineError(problem)
     person = row.get("sourcedid", "")
     kinds = workspace.list_role_kinds(person)
-    former = "former family" in kinds and "family" not in kinds
-    role = (
-        "family"
-        if former or "family" in kinds
-        else "staff"
-        if "staff" in kinds and reading.should_include_staff
-        else None
-    )
-    if role is None or (former or workspace.is_gone(person)) != gone:
+    is_former = "former family" in kinds and "family" not in kinds
+    if is_former or "family" in kinds:
+        role = "family"
+    elif "staff" in kinds and reading.should_include_staff:
+        role = "staff"
+    else:
+        return []
+    if (is_former or workspace.is_gone(person)) != gone:
         return []
     numbers = _find_phones(row)
     if gone:
         return [RosterEntry(number, has_left=True) for number in numbers]
     schools = tuple(workspace.list_schools(person, role))
     if not schools and role == "family":
-        warn("no school of the district is known for this guardian: it gets only what goes to everybody")
-    language_cell = row.get(LANGUAGE_KEY, "")
-    told = RosterEntry(
-        "",
-        schools,
-        parse_language(language_cell, reading, warn),
-        role,
-        consents=(reading.build_consent(reading.default_basis, None),),
-    )
-    return [told.copy_for_number(number) for number in numbers]
+        warn("this guardian has no school of the district, and gets only messages for all schools")
+    language = parse_language(row.get(LANGUAGE_KEY, ""), reading, warn)
+    consent = reading.build_consent(reading.default_basis, None)
+    entry = RosterEntry("", schools, language, role, consents=(consent,))
+    return [entry.copy_for_number(number) for number in numbers]
 
 
 def _find_phones(row: CellsByHeader) -> list[str]:
-    """`sms` before `phone`: that is where texts arrive."""
+    """Prefer `sms` over `phone`, because texts arrive there."""
     for name in ("sms", "phone"):
         if row.get(name, "").strip():
             return cell_parsing.parse_phones(row[name])
-    raise BadLineError("there is no number under sms or phone: without one nobody can be written to")
+    raise BadLineError("the columns sms and phone have no number: add one")
 
 
 def _classify_role(role: str) -> str:
     plain = role.strip().casefold()
-    return (
-        "family"
-        if plain in GUARDIAN_ROLES
-        else "staff"
-        if plain in STAFF_ROLES
-        else "student"
-        if plain == "student"
-        else ""
-    )
+    if plain in GUARDIAN_ROLES:
+        return "family"
+    if plain in STAFF_ROLES:
+        return "staff"
+    return "student" if plain == "student" else ""
 
 
 def _is_deleted(row: CellsByHeader) -> bool:
@@ -220,28 +213,30 @@ def _split_list(cell: str) -> list[str]:
 
 
 LANGUAGE_KEY, PROBLEM_KEY = " language", " problem"
-"""Keys beside the headers; no header begins with a space."""
+"""Keys besides the headers. They begin with a space, which no header does."""
 
 
 def _map_headers(sheet: RosterSheet) -> dict[str, int]:
-    found = {name.strip().casefold(): at for at, name in reversed(tuple(enumerate(sheet.header)))}
-    at = find_language_column(sheet.header)
-    return found if at is None else {**found, LANGUAGE_KEY: at}
+    indexes = {name.strip().casefold(): index for index, name in reversed(tuple(enumerate(sheet.header)))}
+    language_index = find_language_column(sheet.header)
+    if language_index is not None:
+        indexes[LANGUAGE_KEY] = language_index
+    return indexes
 
 
-def _read_valid_rows(sheet: RosterSheet, found: FindingCallback) -> Iterator[tuple[int, CellsByHeader]]:
+def _read_valid_rows(sheet: RosterSheet, report_finding: FindingCallback) -> Iterator[tuple[int, CellsByHeader]]:
     for line, row in _read_rows(sheet):
         if problem := row.get(PROBLEM_KEY):
-            found(RosterFinding(sheet.name, line, problem))
+            report_finding(RosterFinding(sheet.name, line, problem))
         else:
             yield line, row
 
 
 def _read_rows(sheet: RosterSheet) -> Iterator[tuple[int, CellsByHeader]]:
-    """Line and cells by header, in small letters; a row that cannot be read has only its problem."""
-    places = _map_headers(sheet)
+    """Yield the line and the cells by lowercase header. A row that cannot be read has only its problem."""
+    indexes = _map_headers(sheet)
     for row in sheet.read_rows():
         if row.problem:
             yield row.line, {PROBLEM_KEY: row.problem}
             continue
-        yield row.line, {name: row.cells[at].strip() for name, at in places.items() if at < len(row.cells)}
+        yield row.line, {name: row.cells[index].strip() for name, index in indexes.items() if index < len(row.cells)}

@@ -1,4 +1,4 @@
-"""What became of an import: findings as they are met, counts at the end.  Never a name, a number, a cell of a file."""
+"""Report an import: findings as they occur, and counts at the end. Reports never contain the content of a cell."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,16 +8,16 @@ from bot.base.csv_export import format_line
 
 
 class UnusableFileError(Exception):
-    """A file of which nothing can be read; the message says why, and how to mend it.  Nothing was imported."""
+    """A file cannot be read, and nothing was imported. The message has the reason and the remedy."""
 
 
 class BadLineError(Exception):
-    """A line that cannot be used; the message says what is wrong and how to mend it, without quoting it."""
+    """A line cannot be used. The message has the error and the remedy, without quoting the line."""
 
 
 @dataclass(frozen=True)
 class RosterFinding:
-    """Something to look at.  A `bad` line was left out; otherwise the line was used, but for what is said here."""
+    """A problem in a file. A bad line was skipped. Otherwise, the line was used without the part in the message."""
 
     file: str
     line: int | None
@@ -26,12 +26,13 @@ class RosterFinding:
 
     def __str__(self) -> str:
         place = f"{self.file}, line {self.line}" if self.line else self.file
-        return f"{place}: {self.message}{'' if self.is_bad else ' (warning)'}"
+        suffix = "" if self.is_bad else " (warning)"
+        return f"{place}: {self.message}{suffix}"
 
 
 @dataclass
 class ImportReport:
-    """The counts.  Families are counted once, however many lines name them; after a kill only those of this run."""
+    """The counts. Each family counts once. A continued import counts only the families of the current run."""
 
     is_dry_run: bool = False
     lines: int = 0
@@ -46,43 +47,43 @@ class ImportReport:
     joined: int = 0
     left: int = 0
     remarks: list[str] = field(default_factory=list)
-    """What else the reader should know, a sentence each."""
+    """Further notes, one sentence each."""
 
     @property
     def has_no_changes(self) -> bool:
-        """Whether everything in the files was there before."""
+        """Whether the import changed nothing."""
         return not (self.new or self.changed or self.joined or self.left or self.earlier_line_count)
 
     def __str__(self) -> str:
         would = "would be " if self.is_dry_run else ""
-        said = [
+        sentences = [
             f"{self.lines} lines: {self.used} used, {self.bad} bad, {self.left_out} not families; "
             f"{self.warnings} warnings.",
             f"Families: {self.new} {would}new, {self.changed} {would}changed, {self.unchanged} unchanged.",
-            f"Schools: {self.joined} times a family {would}joined to one, {self.left} times {would}taken off one.",
+            f"Schools: {self.joined} times a family {would}added to one, {self.left} times {would}removed from one.",
         ]
         if self.earlier_line_count:
-            said.append(f"An earlier run that was broken off had kept the first {self.earlier_line_count} lines.")
+            sentences.append(f"An earlier, interrupted run had saved the first {self.earlier_line_count} lines.")
         if self.used and self.has_no_changes:
-            said.append("Nothing changed: all of it was known.")
-        return "\n".join([*said, *self.remarks])
+            sentences.append("Nothing changed.")
+        return "\n".join([*sentences, *self.remarks])
 
 
 FindingCallback = Callable[[RosterFinding], None]
-"""Where findings go as they are met: a file may have more than fit into memory."""
+"""Gets each finding as it occurs, since a file can have more findings than fit in memory."""
 
 
 def create_csv_writer(file: TextIO) -> FindingCallback:
-    """Findings as CSV lines (file, line, what), safe to open in a spreadsheet."""
+    """Return a function that writes findings as CSV lines that are safe to open in a spreadsheet."""
     file.write(format_line(("file", "line", "kind", "what")))
 
-    def write(one: RosterFinding) -> None:
-        kind = "bad" if one.is_bad else "warning"
-        file.write(format_line((one.file, one.line, kind, one.message)))
+    def write(finding: RosterFinding) -> None:
+        kind = "bad" if finding.is_bad else "warning"
+        file.write(format_line((finding.file, finding.line, kind, finding.message)))
 
     return write
 
 
 def sanitize_file_name(name: str) -> str:
-    """A file's name, without what could lead a terminal astray."""
+    """Return a file's name without control characters, which could change the terminal."""
     return "".join(char if char.isprintable() else "?" for char in name)[-120:]

@@ -1,4 +1,4 @@
-"""Schools as files write them: by the district file's id, by name, or by an unmistakable part of the name."""
+"""Recognize schools in rosters by the ID in the district file, by name, or by a unique start of the name."""
 
 import re
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ MAX_SCHOOL_CELL_LENGTH = 500
 
 
 class SchoolFinder:
-    """Finds schools of the district by what a cell says."""
+    """Finds the schools of the district that a cell names."""
 
     def __init__(self, schools: Mapping[str, School]) -> None:
         self._ids = {normalize_text(school_id.replace("_", " ")): school_id for school_id in schools}
@@ -24,40 +24,48 @@ class SchoolFinder:
         self._shown = {school_id: school.name for school_id, school in schools.items()}
 
     def find(self, cell: str) -> tuple[str, ...]:
-        """The schools of a cell, none for an empty one; raises `BadLine` with the nearest names."""
+        """Return the schools of a cell, or () if it is empty. Raises `BadLineError` with similar names."""
         if len(cell) > MAX_SCHOOL_CELL_LENGTH:
-            raise BadLineError("the school cell is far too long: write the school's name or id as in the district file")
-        return self._find_schools(cell)
+            raise BadLineError("the school cell is too long: write the school's name or ID as in the district file")
+        if not cell.strip():
+            return ()
+        if single_school := self.find_one(cell):
+            return (single_school,)
+        schools = []
+        for part in _SCHOOL_SEPARATOR_PATTERN.split(cell):
+            if not part.strip():
+                continue
+            school = self.find_one(part)
+            if school is None:
+                raise BadLineError(f"the school is not in the district file; {self.suggest_nearest(part)}")
+            schools.append(school)
+        if not schools:
+            raise BadLineError("the school cell names no school: write its name or ID as in the district file")
+        return tuple(dict.fromkeys(schools))
 
     def find_one(self, text: str) -> str | None:
-        """The school that this names, if it names one and no other."""
+        """Return the school that the text names, or None if it names no school or several."""
         plain = normalize_text(text.replace("_", " "))
         exact = self._ids.get(plain) or self._names.get(plain)
         if exact or len(plain) < MIN_PREFIX_LENGTH:
             return exact
-        begun = {one for name, one in self._names.items() if name.startswith(plain) or plain.startswith(f"{name} ")}
-        return begun.pop() if len(begun) == 1 else None
+        matches = {
+            school_id
+            for name, school_id in self._names.items()
+            if name.startswith(plain) or plain.startswith(f"{name} ")
+        }
+        return matches.pop() if len(matches) == 1 else None
 
     def suggest_nearest(self, text: str) -> str:
-        """A remedy that names the schools spelled most like it."""
-        names = list(self._names)
-        found = process.extract(
-            normalize_text(text), names, scorer=fuzz.WRatio, limit=MAX_SUGGESTIONS, score_cutoff=MIN_SUGGESTION_SCORE
+        """Return a remedy with the most similar school names."""
+        matches = process.extract(
+            normalize_text(text),
+            list(self._names),
+            scorer=fuzz.WRatio,
+            limit=MAX_SUGGESTIONS,
+            score_cutoff=MIN_SUGGESTION_SCORE,
         )
-        names = [f"“{self._shown[self._names[name]]}”" for name, _, _ in found]
-        return f"nearest: {' or '.join(names)}" if names else "write its name or id as in the district file"
-
-    def _find_schools(self, cell: str) -> tuple[str, ...]:
-        if not cell.strip():
-            return ()
-        if whole := self.find_one(cell):
-            return (whole,)
-        found = []
-        for part in (part for part in _SCHOOL_SEPARATOR_PATTERN.split(cell) if part.strip()):
-            school = self.find_one(part)
-            if school is None:
-                raise BadLineError(f"the school is not in the district file; {self.suggest_nearest(part)}")
-            found.append(school)
-        if not found:
-            raise BadLineError("the school cell names no school: write its name or id as in the district file")
-        return tuple(dict.fromkeys(found))
+        names = [f"“{self._shown[self._names[name]]}”" for name, _, _ in matches]
+        if not names:
+            return "write its name or ID as in the district file"
+        return f"nearest: {' or '.join(names)}"

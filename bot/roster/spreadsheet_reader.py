@@ -1,4 +1,4 @@
-"""A table in a file: where it lies (a file, or in a zip), how its letters are written, and its rows, one by one."""
+"""Read the tables in a file or a zip row by row, and detect their encoding and delimiter."""
 
 import codecs
 import csv
@@ -16,19 +16,19 @@ from bot.roster.report import UnusableFileError, sanitize_file_name
 
 CHUNK_BYTES = 1 << 16
 MAX_LINE_LENGTH = CHUNK_BYTES
-"""Longer ones hold no roster; without a limit a file of one endless line would fill the memory."""
+"""A roster has no longer line. Without a limit, a file with one endless line would fill the memory."""
 MAX_LINES_PER_ROW = 20
-"""A row over more lines has most likely lost a closing quotation mark, and swallows its neighbours."""
+"""A longer row has probably lost a closing quotation mark and includes the rows after it."""
 CSV_DELIMITERS = ",;\t|"
 MAX_MEMBER_BYTES = 1 << 30
 MAX_COMPRESSION_RATIO, RATIO_CHECK_MIN_BYTES = 200, 50 << 20
-"""A CSV file shrinks to a tenth; what shrinks to less than a two-hundredth is made to burst."""
+"""A CSV file compresses to a tenth of its size. A file with a ratio over 200 is a zip bomb."""
 MAX_ZIP_MEMBERS = 200
 
 
 @dataclass(frozen=True)
 class SheetRow:
-    """The cells of one row and the line where it begins; with a `problem` the cells are not to be used."""
+    """The cells of one row and the line where it begins. If `problem` is set, the cells must not be used."""
 
     line: int
     cells: list[str]
@@ -37,7 +37,7 @@ class SheetRow:
 
 @dataclass(frozen=True)
 class RosterSheet:
-    """One table, with its header read.  `rows()` reads it from its beginning, as often as wanted."""
+    """One table and its header. `read_rows` reads it from the beginning each time."""
 
     name: str
     encoding: str
@@ -46,21 +46,17 @@ class RosterSheet:
     open_file: Callable[[], IO[bytes]]
 
     def read_rows(self) -> Iterator[SheetRow]:
-        """All rows below the header that hold something."""
+        """Yield all rows below the header that are not empty."""
         with self.open_file() as raw:
             text = io.TextIOWrapper(raw, self.encoding, errors="replace", newline="")
             rows = _read_rows(text, self.delimiter)
             next(row for row in rows if not _is_hint(row.cells))
             for row in rows:
-                yield (
-                    row
-                    if row.problem or len(row.cells) <= len(self.header)
-                    else _check_row_length(row, len(self.header))
-                )
+                yield _check_row_length(row, len(self.header))
 
 
 def open_sheets(path: Path) -> Iterator[RosterSheet]:
-    """The tables of a file: one, or those of a zip.  Raises `Unusable`."""
+    """Open the table of a file, or the tables of a zip. Raises `UnusableFileError`."""
     try:
         if zipfile.is_zipfile(path):
             yield from _open_zip_members(path)
@@ -73,28 +69,25 @@ def open_sheets(path: Path) -> Iterator[RosterSheet]:
 
 
 def hash_file(path: Path) -> str:
-    """A hash of the file's content."""
-    found = hashlib.sha256()
+    """Return the SHA-256 hash of the file's content."""
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK_BYTES):
-            found.update(chunk)
-    return found.hexdigest()
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def _open_zip_members(path: Path) -> Iterator[RosterSheet]:
+    zip_name = sanitize_file_name(path.name)
     try:
-        with zipfile.ZipFile(path) as bundle:
-            members = [one for one in bundle.infolist() if one.filename.casefold().endswith(".csv")]
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if member.filename.casefold().endswith(".csv")]
     except zipfile.BadZipFile:
-        raise UnusableFileError(f"{sanitize_file_name(path.name)} is damaged: export it again.") from None
+        raise UnusableFileError(f"{zip_name} is damaged: export it again.") from None
     if not members:
-        raise UnusableFileError(
-            f"{sanitize_file_name(path.name)} holds no CSV file. A workbook? Save its sheet as “CSV UTF-8”."
-        )
+        raise UnusableFileError(f"{zip_name} has no CSV file. If it is a workbook, save its sheet as “CSV UTF-8”.")
     if len(members) > MAX_ZIP_MEMBERS:
-        raise UnusableFileError(
-            f"{sanitize_file_name(path.name)} holds more than {MAX_ZIP_MEMBERS} files: that is no roster."
-        )
+        raise UnusableFileError(f"{zip_name} has more than {MAX_ZIP_MEMBERS} files, so it is not a roster.")
     for member in members:
         name = sanitize_file_name(f"{path.name}/{member.filename}")
         _reject_zip_bomb(name, member)
@@ -102,44 +95,42 @@ def _open_zip_members(path: Path) -> Iterator[RosterSheet]:
 
 
 def _reject_zip_bomb(name: str, member: zipfile.ZipInfo) -> None:
-    """Before it is unpacked; while it is, Python reads no more than the size that is written there."""
+    """Check the declared size before unpacking. Python reads no more than this size while it unpacks."""
     if member.flag_bits & 1:
-        raise UnusableFileError(f"{name} is encrypted: unpack it, and give the files.")
-    swollen = member.file_size > RATIO_CHECK_MIN_BYTES and member.file_size > MAX_COMPRESSION_RATIO * max(
-        member.compress_size, 1
-    )
-    if member.file_size > MAX_MEMBER_BYTES or swollen:
+        raise UnusableFileError(f"{name} is encrypted: unpack it, and import the files.")
+    ratio_limit = MAX_COMPRESSION_RATIO * max(member.compress_size, 1)
+    is_bomb = member.file_size > RATIO_CHECK_MIN_BYTES and member.file_size > ratio_limit
+    if member.file_size > MAX_MEMBER_BYTES or is_bomb:
         raise UnusableFileError(
-            f"{name} unpacks to {member.file_size >> 20} MB: that is no roster. Unpack it and look at it."
+            f"{name} unpacks to {member.file_size >> 20} MB, so it is not a roster: unpack it and check it."
         )
 
 
 def _create_opener(path: Path, member: zipfile.ZipInfo) -> Callable[[], IO[bytes]]:
-    def opened() -> IO[bytes]:
+    def open_member() -> IO[bytes]:
         try:
-            with zipfile.ZipFile(path) as bundle:  # the member keeps the file open after this
-                return bundle.open(member)
+            with zipfile.ZipFile(path) as archive:  # the member keeps the file open after this
+                return archive.open(member)
         except (zipfile.BadZipFile, NotImplementedError):
-            raise UnusableFileError(
-                f"{sanitize_file_name(path.name)} is damaged, or packed in a way not known here."
-            ) from None
+            name = sanitize_file_name(path.name)
+            raise UnusableFileError(f"{name} is damaged, or its compression is not supported.") from None
 
-    return opened
+    return open_member
 
 
 def _open_sheet(name: str, open_file: Callable[[], IO[bytes]]) -> RosterSheet:
     encoding = _detect_encoding(name, open_file)
     with open_file() as raw:
         sample = io.TextIOWrapper(raw, encoding, errors="replace", newline="").read(CHUNK_BYTES)
-    found = {mark: _find_header(sample, mark) for mark in CSV_DELIMITERS}
-    delimiter = max(CSV_DELIMITERS, key=lambda mark: (len(found[mark]), -CSV_DELIMITERS.index(mark)))
-    if not any(cell.strip() for cell in found[delimiter]):
+    headers = {delimiter: _find_header(sample, delimiter) for delimiter in CSV_DELIMITERS}
+    delimiter = max(headers, key=lambda delimiter: len(headers[delimiter]))
+    if not any(cell.strip() for cell in headers[delimiter]):
         raise UnusableFileError(f"{name} is empty: its first line must name the columns.")
-    return RosterSheet(name, encoding, delimiter, tuple(found[delimiter]), open_file)
+    return RosterSheet(name, encoding, delimiter, tuple(headers[delimiter]), open_file)
 
 
 def _detect_encoding(name: str, open_file: Callable[[], IO[bytes]]) -> str:
-    """UTF-8 if all of it is, UTF-16 if it says so, else what Windows writes in America."""
+    """Return UTF-8 if the whole file is valid, UTF-16 if it has a mark, else the encoding of American Windows."""
     decoder, is_utf8 = codecs.getincrementaldecoder("utf-8")(), True
     try:
         with open_file() as raw:
@@ -147,13 +138,17 @@ def _detect_encoding(name: str, open_file: Callable[[], IO[bytes]]) -> str:
             if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
                 return "utf-16"
             if b"\0" in chunk:
-                raise UnusableFileError(f"{name} is no text file. A workbook? Save its sheet as “CSV UTF-8”.")
+                raise UnusableFileError(
+                    f"{name} is not a text file. If it is a workbook, save its sheet as “CSV UTF-8”."
+                )
             while chunk:
                 is_utf8 = is_utf8 and _can_decode(decoder, chunk)
                 chunk = raw.read(CHUNK_BYTES)
     except (zipfile.BadZipFile, EOFError, RuntimeError, ValueError, zlib.error, lzma.LZMAError) as error:
         raise UnusableFileError(f"{name} is damaged ({type(error).__name__}): export it again.") from None
-    return "utf-8-sig" if is_utf8 and _can_decode(decoder, b"", final=True) else "cp1252"
+    if is_utf8 and _can_decode(decoder, b"", final=True):
+        return "utf-8-sig"
+    return "cp1252"
 
 
 def _can_decode(decoder: codecs.IncrementalDecoder, chunk: bytes, final: bool = False) -> bool:
@@ -170,34 +165,34 @@ def _find_header(sample: str, delimiter: str) -> list[str]:
 
 
 def _is_hint(cells: list[str]) -> bool:
-    """Excel's own first line, `sep=;`, is no header."""
+    """Return whether this is Excel's first line `sep=;`, which is not a header."""
     return cells[0].casefold().startswith("sep=")
 
 
 def _read_rows(text: IO[str], delimiter: str) -> Iterator[SheetRow]:
-    """Every row with something in it; what the reader chokes on is a row with a problem, and the next one follows."""
+    """Yield every row that is not empty. A row that cannot be parsed has a problem, and reading continues after it."""
     lines = _BoundedLines(text)
     reader = csv.reader(lines, delimiter=delimiter)
     while True:
-        begins = reader.line_num + 1
+        first_line = reader.line_num + 1
         try:
             cells = next(reader, None)
         except csv.Error:
-            yield SheetRow(begins, [""], _describe_unclosed_quote(begins, reader.line_num))
+            yield SheetRow(first_line, [""], _describe_unclosed_quote(first_line, reader.line_num))
             continue
         if cells is None:
             return
         if lines.was_cut:
             lines.was_cut = False
-            yield SheetRow(begins, [""], "the line is too long: something other than a roster stands in it")
-        elif reader.line_num - begins >= MAX_LINES_PER_ROW:
-            yield SheetRow(begins, [""], _describe_unclosed_quote(begins, reader.line_num))
+            yield SheetRow(first_line, [""], "the line is too long: remove it if it is not part of the roster")
+        elif reader.line_num - first_line >= MAX_LINES_PER_ROW:
+            yield SheetRow(first_line, [""], _describe_unclosed_quote(first_line, reader.line_num))
         elif any(cell.strip() for cell in cells):
-            yield SheetRow(begins, cells)
+            yield SheetRow(first_line, cells)
 
 
 class _BoundedLines:
-    """The lines of a text; one beyond all measure becomes an empty one, and `cut` says so."""
+    """The lines of a text. A line that is too long becomes an empty line and sets `was_cut`."""
 
     def __init__(self, text: IO[str]) -> None:
         self._text = text
@@ -218,13 +213,15 @@ class _BoundedLines:
         return "\n"
 
 
-def _describe_unclosed_quote(begins: int, ends: int) -> str:
-    return f'a quotation mark (") is not closed: lines {begins} to {ends} could not be read; mend the first of them'
+def _describe_unclosed_quote(first_line: int, last_line: int) -> str:
+    return f'a quotation mark (") is not closed in lines {first_line} to {last_line}: correct the first of them'
 
 
-def _check_row_length(row: SheetRow, columns: int) -> SheetRow:
-    """A row longer than the header: empty cells at its end do no harm, others mean that the columns have shifted."""
-    if any(cell.strip() for cell in row.cells[columns:]):
-        what = "there are more cells than columns: put a cell that holds the separator between quotation marks"
-        return SheetRow(row.line, [""], what)
-    return SheetRow(row.line, row.cells[:columns])
+def _check_row_length(row: SheetRow, column_count: int) -> SheetRow:
+    """Cut empty cells beyond the header. Other cells there mean that the columns have shifted."""
+    if row.problem or len(row.cells) <= column_count:
+        return row
+    if any(cell.strip() for cell in row.cells[column_count:]):
+        problem = "the line has more cells than columns: put quotation marks around a cell that has the separator"
+        return SheetRow(row.line, [""], problem)
+    return SheetRow(row.line, row.cells[:column_count])

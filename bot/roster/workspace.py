@@ -1,7 +1,8 @@
-"""What an import must remember across a whole file: in a temporary SQLite file, not in memory.
+"""Store what an import must remember across a whole file in a temporary SQLite file instead of memory.
 
-SQLite makes the file readable for its owner alone and takes its name away as it opens it: it is gone with the process,
-even after a kill.  In it are ids of the district's own system, ids of schools and keyed hashes; no name, no number.
+SQLite makes the file readable only by its owner and unlinks it when it opens it, so that it disappears with the
+process, even after a kill. It contains IDs of the district's system, school IDs, and keyed hashes, but no name or
+number.
 """
 
 import sqlite3
@@ -11,7 +12,7 @@ NEW_FAMILY, CHANGED_FAMILY, UNCHANGED_FAMILY = 0, 1, 2
 
 
 class ImportWorkspace:
-    """Joins OneRoster's files, and counts each family once."""
+    """Joins the OneRoster files and counts each family once."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
@@ -29,35 +30,35 @@ class ImportWorkspace:
         )
 
     def close(self) -> None:
-        """Forget all of it."""
+        """Delete the workspace."""
         self._db.close()
 
     def add_org(self, org: str, school: str | None) -> None:
-        """An organization, with the district's school that it is."""
+        """Add an organization with its school in the district file, or None."""
         self._db.execute("INSERT OR REPLACE INTO org VALUES (?, ?)", (org, school))
 
     def add_role(self, person: str, kind: str, org: str) -> None:
-        """What somebody is, where."""
+        """Add the role of a person in an organization."""
         self._db.execute("INSERT OR IGNORE INTO role VALUES (?, ?, ?)", (person, kind, org))
 
     def mark_gone(self, person: str) -> None:
-        """Somebody whom the file marks as no longer there."""
+        """Record that the file marks a person as having left."""
         self._db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (person,))
 
     def link_people(self, person: str, other: str) -> None:
-        """Two people who belong together, a student and an agent; which is which is known later."""
+        """Link a student and an agent, in any order."""
         self._db.executemany("INSERT OR IGNORE INTO link VALUES (?, ?)", ((person, other), (other, person)))
 
     def list_role_kinds(self, person: str) -> set[str]:
-        """All that somebody is."""
+        """Return all roles of a person."""
         return {kind for (kind,) in self._db.execute("SELECT DISTINCT kind FROM role WHERE person = ?", (person,))}
 
     def is_gone(self, person: str) -> bool:
-        """Whether the file marks them as no longer there."""
+        """Return whether the file marks a person as having left."""
         return self._db.execute("SELECT 1 FROM gone WHERE person = ?", (person,)).fetchone() is not None
 
     def list_schools(self, person: str, kind: str) -> list[str]:
-        """The schools where somebody is this, and those of the students they are an agent of."""
+        """List the schools where a person has this role, and those of the person's linked students."""
         query = """
             SELECT school FROM role JOIN org ON org.id = role.org WHERE person = :person AND kind = :kind
             UNION
@@ -69,30 +70,30 @@ class ImportWorkspace:
         return sorted(school for (school,) in rows if school)
 
     def list_missing_orgs(self) -> list[str]:
-        """Organizations that people belong to, but that no orgs file has."""
+        """List organizations that have members but are in no orgs file."""
         query = "SELECT DISTINCT org FROM role WHERE org <> '' AND org NOT IN (SELECT id FROM org)"
         return [org for (org,) in self._db.execute(query)]
 
     def record_families(self, families: Iterable[tuple[str, int]]) -> None:
-        """Families (their keyed hash) of a batch: `NEW`, `CHANGED` or `UNCHANGED`; the first of these that was said."""
+        """Record families by keyed hash with their status. The lowest status of a family wins: new, then changed."""
         self._db.executemany(
             "INSERT INTO met VALUES (?, ?) ON CONFLICT DO UPDATE SET what = min(what, excluded.what)", families
         )
 
     def count_families(self, status: int) -> int:
-        """How many families were."""
+        """Count the families with this status."""
         count: int = self._db.execute("SELECT COUNT(*) FROM met WHERE what = ?", (status,)).fetchone()[0]
         return count
 
     def record_placements(self, places: Iterable[tuple[str, str, bool]]) -> None:
-        """A trial's memory: families at schools, and whether they had them already."""
+        """Record for a dry run which families belong to which schools, and whether they did before."""
         self._db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", places)
 
     def list_placements(self, person: str) -> list[str]:
-        """The schools that the trial has named for this family."""
+        """List the schools of this family that the dry run recorded."""
         return [school for (school,) in self._db.execute("SELECT school FROM named WHERE person = ?", (person,))]
 
     def count_existing_placements(self) -> int:
-        """How many of the places that the trial named were there before."""
+        """Count the recorded placements that existed before the dry run."""
         count: int = self._db.execute("SELECT COUNT(*) FROM named WHERE was").fetchone()[0]
         return count

@@ -1,4 +1,4 @@
-"""The web process: `create_app` puts the pages together; each page is a thin edge round the rooms below it."""
+"""Create the Flask app of the web process from its blueprints. The pages contain no business rules."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,14 +26,16 @@ from bot.web.simulator.voice_notes import simulated_media
 from bot.web.webhooks import messages
 
 MAX_BODY_BYTES = 256 * 1024
-"""Twilio's forms are a few kilobytes; ten megabytes are somebody else."""
+"""The limit of a request body. Twilio's forms have a few kilobytes."""
 FORM_CONTENT_TYPES = ("application/x-www-form-urlencoded", "multipart/form-data")
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; media-src 'self' blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
     " form-action 'self'"
 )
-"""No script and no style stands in a page: what somebody smuggles into one does nothing.  `blob:` is what a browser has
-recorded and not sent yet; only a script of ours could make one."""
+"""Pages have no inline script and no inline style, so injected ones do nothing.
+
+`blob:` is a sound that the browser recorded and hasn't sent yet. Only Puente's own scripts can create one.
+"""
 SECURITY_HEADERS = (
     ("Content-Security-Policy", CONTENT_SECURITY_POLICY),
     ("X-Content-Type-Options", "nosniff"),
@@ -43,22 +45,26 @@ SECURITY_HEADERS = (
     ("X-Frame-Options", "DENY"),
     ("Cache-Control", "no-store"),
 )
-"""What stands on every answer that does not say otherwise; the microphone is for the page where staff record."""
+"""The default headers of every response. The page where staff make recordings needs the microphone."""
 HSTS_MAX_AGE_SECONDS = 365 * 24 * 3600
 
 
 class PageSessions(SecureCookieSessionInterface):
-    """Sessions are for people with a browser; Twilio has none, and its messages should not wait for one."""
+    """Cookie sessions for pages. Webhooks have no session, so that messages don't wait for one."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        """The browser's session; none for a webhook."""
-        return None if request.path.startswith("/webhooks/") else super().open_session(app, request)
+        """Return the browser's session, or None for a webhook."""
+        if request.path.startswith("/webhooks/"):
+            return None
+        return super().open_session(app, request)
 
 
 def create_app(app_settings: Settings | None = None, runtime: Runtime | None = None) -> Flask:
-    """The Flask app for these settings (or the environment's).
+    """Create the Flask app for these settings, or for those of the environment.
 
-    Raises `SettingsError` or `BadSource`: a program with a wrong file does not start.
+    Raises:
+        SettingsError: If a setting is wrong.
+        SourceError: If a content file is wrong.
     """
     active_runtime = runtime or open_runtime(app_settings or settings.load_settings())
     app = Flask("bot.web")
@@ -67,15 +73,15 @@ def create_app(app_settings: Settings | None = None, runtime: Runtime | None = N
         SECRET_KEY=active_runtime.settings.secret_key,
         MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
         MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES,
-        WTF_CSRF_TIME_LIMIT=None,  # a form's token is good as long as its session: an hour's writing is not refused
+        WTF_CSRF_TIME_LIMIT=None,  # a token is valid as long as its session, so that a slow writer can still send
         **_build_cookie_settings(active_runtime.settings),
     )
     app.extensions["puente"] = active_runtime
     app.before_request(_reject_nul_bytes)
     csrf = CSRFProtect(app)
-    csrf.exempt(messages.webhooks)  # Twilio signs its requests instead
-    csrf.exempt(simulated_media)  # wants the account's password
-    csrf.exempt(simulator)  # wants a header that no form can set
+    csrf.exempt(messages.webhooks)  # Twilio signs its requests
+    csrf.exempt(simulated_media)  # requires the account's password
+    csrf.exempt(simulator)  # requires a header that no form can set
     app.register_blueprint(messages.webhooks)
     app.register_blueprint(health.health)
     app.register_blueprint(metrics)
@@ -97,10 +103,11 @@ def create_app(app_settings: Settings | None = None, runtime: Runtime | None = N
 
 
 def _reject_nul_bytes() -> None:
-    """No browser sends NUL, and PostgreSQL takes it in no value: once for every page, what it stands in is refused,
-    and an address with it leads to nothing (a code that somebody checks is answered, whatever it is).
+    """Reject a query or form that contains NUL, and replace NUL in the path.
 
-    Twilio's forms are cleaned where they are read: what a family wrote is answered too.
+    No browser sends NUL, and PostgreSQL accepts it in no value. A path with NUL finds no row, so the page answers as
+    for any unknown code. Twilio's forms are exempt, because a family's message needs an answer. Their parser removes
+    NUL.
     """
     if request.path.startswith("/webhooks/"):
         return
@@ -120,9 +127,12 @@ def _list_form_values(form: MultiDict[str, str]) -> Iterator[str]:
 
 
 def check_keys(app: Flask) -> None:
-    """Raises `SettingsError` for a wrong `DATA_KEY`: every family would be a stranger, also who wants no messages.
+    """Check that `DATA_KEY` matches the database. With a wrong key, Puente would find no family and no opt-out.
 
-    A database that is away, or not brought up to date yet, is for /readyz to tell.
+    A database that is unavailable or not migrated passes. `/readyz` reports it.
+
+    Raises:
+        SettingsError: If the key doesn't match.
     """
     runtime: Runtime = app.extensions["puente"]
     if problem := reindex.explain_unfit_database(runtime.database):
@@ -130,10 +140,10 @@ def check_keys(app: Flask) -> None:
 
 
 def _trust_proxies(app: Flask, proxy_count: int) -> None:
-    """Whose address a request comes from: the one that the outermost of our own proxies (`TRUSTED_PROXIES`) has seen.
+    """Take the client's address from the outermost trusted proxy (`TRUSTED_PROXIES`).
 
-    With 0 nothing that a client writes is believed; with one too many anybody chooses an address.  Host and scheme
-    never come from there: `PUBLIC_URL` says them.
+    With 0, headers of the client don't count. With a number that is too high, clients can forge an address. Host and
+    scheme always come from `PUBLIC_URL`.
     """
     if proxy_count:
         wrapped_app: Any = ProxyFix(app.wsgi_app, x_for=proxy_count, x_proto=0, x_host=0)
@@ -141,20 +151,20 @@ def _trust_proxies(app: Flask, proxy_count: int) -> None:
 
 
 def _build_cookie_settings(app_settings: Settings) -> dict[str, object]:
-    """Scripts do not read it, other sites do not send it; in production only https, and only this very host sets it."""
+    """Keep the cookie from scripts and other sites. In production, it requires HTTPS and this host."""
     is_secure = app_settings.environment == "production"
     flags = {"SESSION_COOKIE_HTTPONLY": True, "SESSION_COOKIE_SAMESITE": "Lax", "SESSION_COOKIE_SECURE": is_secure}
     return {**flags, "SESSION_COOKIE_NAME": "__Host-puente" if is_secure else "puente"}
 
 
 def _add_security_headers(response: Response) -> Response:
-    """What a page has not said itself."""
+    """Add the default headers that the page didn't set."""
     present_names = {name.title() for name, _ in response.headers}
     response.headers.extend([header for header in SECURITY_HEADERS if header[0].title() not in present_names])
     return response
 
 
 def _require_https(response: Response) -> Response:
-    """A browser that has been here once never asks without https again (RFC 6797)."""
+    """Make browsers use only HTTPS from now on (RFC 6797)."""
     response.headers.setdefault("Strict-Transport-Security", f"max-age={HSTS_MAX_AGE_SECONDS}")
     return response

@@ -1,6 +1,6 @@
 """Rate limits for web clients: how often one address can try to log in, and open each public page.
 
-Those for families are in `store/families/rate_limits.py`.
+The rate limits for families are in `store/families/rate_limits.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,13 +21,13 @@ from bot.web.core.current_runtime import get_runtime
 View = Callable[..., Any]
 
 LOGIN_LIMITS = "20 per minute; 200 per hour"
-"""Logins of one address. A school's staff share one; the limit of one account is tighter (`store/staff`)."""
+"""The limit for one address, which the staff of a school share. The limit for one account is lower (`store/staff`)."""
 LOGIN_ENDPOINTS = (
     *("console.log_in", "console.check_code", "console.to_district", "console.from_district"),
     *("console.change_password", "console.set_factor"),
 )
 PUBLIC_PAGE_LIMITS = "60 per minute"
-"""Looks of one address at each of the public pages: far too few to find a code by trying."""
+"""The limit for one address and page: far too few requests to guess a code."""
 PUBLIC_PAGE_ENDPOINTS = (
     "genuine.message",
     "genuine.kit_page",
@@ -39,14 +39,14 @@ PUBLIC_PAGE_ENDPOINTS = (
 
 
 class _RequestCounter:
-    """Counts in Redis, for all processes; each by itself while Redis is away."""
+    """The counter of requests: in Redis for all processes, or in each process while Redis is unavailable."""
 
     def __init__(self, storage: RedisStorage) -> None:
         self._shared_limiter = FixedWindowRateLimiter(storage)
         self._local_limiter = FixedWindowRateLimiter(MemoryStorage())
 
     def is_within_limits(self, limits: Sequence[RateLimitItem], *client: str) -> bool:
-        """Count one more request of this client; whether all limits allow it."""
+        """Count one more request of this client, and return whether all limits allow it."""
         try:
             return all(self._shared_limiter.hit(item, *client) for item in limits)
         except RedisError:
@@ -54,7 +54,7 @@ class _RequestCounter:
 
 
 def limit_requests(app: Flask, runtime: Runtime) -> None:
-    """Count requests to these views only: a webhook must not wait for a count."""
+    """Limit requests to the login and the public pages. Webhooks have no limit here, so that they don't wait."""
     counter = _RequestCounter(runtime.rate_limit_storage)
     for endpoints, limits, identify_client, explain_refusal in (
         (LOGIN_ENDPOINTS, LOGIN_LIMITS, get_client_address, _explain_too_many),
@@ -84,9 +84,9 @@ def _limit_view(
 
 
 def get_client_address() -> str:
-    """Whose tries are counted together: an address; of IPv6 its network, for who has one address there has 2**64.
+    """Return the client's IPv4 address or IPv6 network, without a port.
 
-    Some proxies write the port behind the address: another port is nobody else.
+    A client with one IPv6 address usually has 2**64 of them. Some proxies append the port to the address.
     """
     address = request.remote_addr or ""
     for candidate in (address, address.rpartition(":")[0].strip("[]")):
@@ -101,8 +101,11 @@ def get_client_address() -> str:
 
 
 def _identify_visitor() -> str:
-    """Who looks at a page without a login.  Where nobody has said how many proxies there are (`TRUSTED_PROXIES`), a
-    proxy's word for it counts too, though it can be forged: all the district's families must not share one limit."""
+    """Return the key that counts a visitor of a public page.
+
+    Without `TRUSTED_PROXIES`, the key includes `X-Forwarded-For`, although a client can forge it. Otherwise all
+    families behind one proxy would share one limit.
+    """
     if get_runtime().settings.trusted_proxies:
         return get_client_address()
     return f"{get_client_address()} {request.headers.get('X-Forwarded-For', '')[:100]}"

@@ -1,4 +1,4 @@
-"""Families of a roster, and announcements that are written, released and sent by the real jobs, in this process."""
+"""Write, release, and send announcements to roster families with the real jobs, in this process."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,9 +22,9 @@ TEXT = "There is no school on Friday. The buses do not run. Call {office_phone} 
 
 @dataclass
 class District:
-    """Families come in by `family`; `say` writes and releases an announcement; `send` runs the jobs."""
+    """Add families with `family`, write and release an announcement with `say`, and run the jobs with `send`."""
 
-    services: Runtime
+    runtime: Runtime
     twilio: TwilioStandIn
     made: list[int] = field(default_factory=list)
 
@@ -37,11 +37,11 @@ class District:
         consent: bool = True,
         tag: str | None = None,
     ) -> int:
-        """A contact of a roster; the number of its family."""
+        """Add a roster contact and return the id of its family."""
         at = now()
         kind = address.partition(":")[0]
         channel = kind if kind in ("whatsapp", "voice") else "sms"
-        with self.services.database.write() as db:
+        with self.runtime.database.write() as db:
             contact = contacts.add(db, address, channel, at)
             assert contact.family_id is not None
             if language:
@@ -55,59 +55,61 @@ class District:
         return contact.family_id
 
     def draft(self, text: str = TEXT, **given: object) -> Announcement:
-        """A draft of Dana's, written by Ana."""
+        """Build a draft sent by Dana and written by Ana."""
         given = {"kind": "general", "sender": "dana_cole", "until": now() + timedelta(days=3), **given}
         return composition.save_draft(
-            self.services, AnnouncementDraft(text=text, **{"audience": Audience(), **given}), "ana_ruiz"
+            self.runtime, AnnouncementDraft(text=text, **{"audience": Audience(), **given}), "ana_ruiz"
         )  # type: ignore[arg-type]
 
     def say(self, text: str = TEXT, **given: object) -> int:
-        """One that somebody else has approved, and that is released."""
+        """Create an announcement that another person has approved and released."""
         draft = self.draft(text, **given)
         for person in ("rosa_lind", "lee_tran"):
-            approval.approve(self.services, draft.id, person)
-        approval.release(self.services, draft.id, "rosa_lind")
+            approval.approve(self.runtime, draft.id, person)
+        approval.release(self.runtime, draft.id, "rosa_lind")
         return draft.id
 
     def send(self, announcement: int, jobs: int = 6) -> None:
-        """The jobs that a worker would do, one after the other, until nothing is left that is due."""
-        launch.start(self.services, announcement)
-        self.services.redis.delete("rq:queue:default")  # another worker has done those jobs: sending makes way for them
+        """Run the jobs of a worker one after another until none is due."""
+        launch.start(self.runtime, announcement)
+        self.runtime.redis.delete(
+            "rq:queue:default"
+        )  # another worker has done those jobs: the broadcast yields to them
         for _ in range(jobs):
-            broadcast(self.services, announcement, 0)
-            delivery_results.record_pending_reports(self.services)
+            broadcast(self.runtime, announcement, 0)
+            delivery_results.record_pending_reports(self.runtime)
 
     def report(self, announcement: int, number: str, state: str, code: int | None = None) -> None:
-        """Twilio's report on the newest message to this number."""
+        """Post Twilio's report on the newest message to this number."""
         sent = self.twilio.sent_to(number)[-1]
         row = sent.status_callback.split("m=")[1]
-        delivery_status.record_report(self.services, DeliveryReport(sent.sid, state, row, code))
-        delivery_results.record_pending_reports(self.services)
+        delivery_status.record_report(self.runtime, DeliveryReport(sent.sid, state, row, code))
+        delivery_results.record_pending_reports(self.runtime)
 
     def got(self, number: str) -> list[str]:
-        """The texts that this address got."""
+        """Return the texts sent to this address."""
         return [message.body for message in self.twilio.sent_to(number)]
 
     def states(self, announcement: int) -> dict[str, int]:
-        """State (with its reason) → number of families, each by its newest try."""
-        with self.services.database.read() as db:
+        """Return state (with its reason) → number of families, each by its newest attempt."""
+        with self.runtime.database.read() as db:
             counted = recipient_counts.list_counts(db, announcement)
         return {f"{one.state} {one.reason}".strip(): one.family_count for one in counted}
 
     def state(self, announcement: int) -> str:
-        """Of the announcement."""
-        with self.services.database.read() as db:
+        """Return the state of the announcement."""
+        with self.runtime.database.read() as db:
             return announcements.get_state(db, announcement)
 
 
 @pytest.fixture
-def district(services: Runtime, twilio: TwilioStandIn) -> District:
-    return District(services, twilio)
+def district(runtime: Runtime, twilio: TwilioStandIn) -> District:
+    return District(runtime, twilio)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """What is looked up is looked up at once."""
+    """Look up unknown outcomes without delay."""
 
     def set_to(**seconds: float) -> None:
         for name, value in seconds.items():

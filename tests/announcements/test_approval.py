@@ -1,4 +1,4 @@
-"""Who must approve what, before it leaves."""
+"""Who must approve an announcement before it is sent."""
 
 from datetime import timedelta
 
@@ -22,57 +22,57 @@ from tests.conftest import NOW
 
 def test_writer_cannot_release_alone(district: District) -> None:
     draft = district.draft()
-    approval.approve(district.services, draft.id, "ana_ruiz")
+    approval.approve(district.runtime, draft.id, "ana_ruiz")
     with pytest.raises(ReleaseError, match="one more person must approve"):
-        approval.release(district.services, draft.id, "ana_ruiz")
-    approval.approve(district.services, draft.id, "rosa_lind")
-    approval.release(district.services, draft.id, "ana_ruiz")
+        approval.release(district.runtime, draft.id, "ana_ruiz")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
+    approval.release(district.runtime, draft.id, "ana_ruiz")
 
 
 def test_large_audience_needs_two_approvals(district: District) -> None:
     for one in range(205):
         district.family(f"+12175556{one:03d}")
     draft = district.draft()
-    approval.approve(district.services, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
     with pytest.raises(ReleaseError, match="one more person"):
-        approval.release(district.services, draft.id, "rosa_lind")
-    approval.approve(district.services, draft.id, "lee_tran")
-    approval.release(district.services, draft.id, "rosa_lind")
+        approval.release(district.runtime, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "lee_tran")
+    approval.release(district.runtime, draft.id, "rosa_lind")
 
 
 def test_superintendent_message_needs_her_approval(district: District) -> None:
     draft = district.draft(sender="ruth_adams")
-    approval.approve(district.services, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
     with pytest.raises(ReleaseError, match="Ruth Adams must approve"):
-        approval.release(district.services, draft.id, "rosa_lind")
-    approval.approve(district.services, draft.id, "ruth_adams")
-    approval.release(district.services, draft.id, "rosa_lind")
+        approval.release(district.runtime, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "ruth_adams")
+    approval.release(district.runtime, draft.id, "rosa_lind")
 
 
 def test_edit_requires_new_approvals(district: District) -> None:
     draft = district.draft()
-    approval.approve(district.services, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
     changed = district.draft(text="School is open on Friday after all.")
-    composition.save_draft(district.services, changed, "ana_ruiz", draft.id)
+    composition.save_draft(district.runtime, changed, "ana_ruiz", draft.id)
     with pytest.raises(ReleaseError):
-        approval.release(district.services, draft.id, "rosa_lind")
+        approval.release(district.runtime, draft.id, "rosa_lind")
 
 
 def test_editor_counts_as_writer(district: District) -> None:
     draft = district.draft()
-    composition.save_draft(district.services, district.draft(text="No school on Friday."), "rosa_lind", draft.id)
+    composition.save_draft(district.runtime, district.draft(text="No school on Friday."), "rosa_lind", draft.id)
     for writer in ("ana_ruiz", "rosa_lind"):
-        approval.approve(district.services, draft.id, writer)
+        approval.approve(district.runtime, draft.id, writer)
     with pytest.raises(ReleaseError, match="one more person"):
-        approval.release(district.services, draft.id, "rosa_lind")
+        approval.release(district.runtime, draft.id, "rosa_lind")
 
 
 def test_draft_is_released_only_once(district: District) -> None:
     number = district.say()
     with pytest.raises(ReleaseError):
-        approval.release(district.services, number, "rosa_lind")
+        approval.release(district.runtime, number, "rosa_lind")
     with pytest.raises(InvalidAnnouncementError, match="already scheduled or sent"):
-        composition.save_draft(district.services, district.draft(), "ana_ruiz", number)
+        composition.save_draft(district.runtime, district.draft(), "ana_ruiz", number)
 
 
 @given(
@@ -94,7 +94,7 @@ WRITTEN = {"kind": "general", "sender": "dana_cole", "text": "There is a fair.",
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"audience": {"schools": ["hogwarts"]}}, "There is no school 'hogwarts'"),
         ({"sender": "lee_tran"}, "'lee_tran' cannot be the sender"),
@@ -102,13 +102,15 @@ WRITTEN = {"kind": "general", "sender": "dana_cole", "text": "There is a fair.",
         ({"until": NOW - timedelta(hours=2)}, "before the send time"),
     ],
 )
-def test_invalid_draft_is_refused_with_a_clear_message(library: Library, changed: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidAnnouncementError, match=told):
+def test_invalid_draft_is_refused_with_a_clear_message(
+    library: Library, changed: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidAnnouncementError, match=message):
         build_draft(library.district, parse_input({**WRITTEN, **changed}), now())
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "message"),
     [
         ({"text": "Dear {parent}"}, "nothing fills in {parent}"),
         ({"link": "http://example.org"}, "begins with https://"),
@@ -117,8 +119,8 @@ def test_invalid_draft_is_refused_with_a_clear_message(library: Library, changed
         ({"unapproved": None}, "unapproved"),
     ],
 )
-def test_malformed_input_is_refused(changed: dict[str, object], told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_malformed_input_is_refused(changed: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         parse_input({**WRITTEN, **changed})
 
 
@@ -129,48 +131,48 @@ def test_everyone_audience_includes_families_leaders_and_staff(library: Library)
 
 def test_approval_covers_only_the_viewed_content(district: District) -> None:
     draft = district.draft()
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         seen = approval.compute_current_digest(db, draft)
-    composition.save_draft(district.services, district.draft(text="School is open on Friday."), "ana_ruiz", draft.id)
+    composition.save_draft(district.runtime, district.draft(text="School is open on Friday."), "ana_ruiz", draft.id)
     with pytest.raises(ReleaseError, match="just changed"):
-        approval.approve(district.services, draft.id, "rosa_lind", seen)
+        approval.approve(district.runtime, draft.id, "rosa_lind", seen)
 
 
 def test_changed_translation_requires_new_approvals(district: District) -> None:
     draft = district.draft("There is a fair.")
-    translation_drafts.request_drafts(district.services, draft)
-    translation_drafts.create_draft(district.services, draft.id, "es")
-    approval.approve(district.services, draft.id, "rosa_lind")
+    translation_drafts.request_drafts(district.runtime, draft)
+    translation_drafts.create_draft(district.runtime, draft.id, "es")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
     translation_drafts.approve(
-        district.services, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "ana_ruiz", now())
+        district.runtime, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "ana_ruiz", now())
     )
     with pytest.raises(ReleaseError):
-        approval.release(district.services, draft.id, "rosa_lind")
+        approval.release(district.runtime, draft.id, "rosa_lind")
 
 
 def test_released_draft_accepts_only_new_languages_and_not_from_its_writer(district: District) -> None:
     draft = district.draft("There is a fair.")
-    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.request_drafts(district.runtime, draft)
     translation_drafts.approve(
-        district.services, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
+        district.runtime, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
     )
-    approval.approve(district.services, draft.id, "rosa_lind")
-    approval.release(district.services, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
+    approval.release(district.runtime, draft.id, "rosa_lind")
     with pytest.raises(TranslationApprovalError, match="sent with the approved text"):
         translation_drafts.approve(
-            district.services, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "lee_tran", now())
+            district.runtime, draft.id, "es", ["Paguen aquí."], TranslationReview("Ana", "lee_tran", now())
         )
     with pytest.raises(TranslationApprovalError, match="other than the writer"):
         translation_drafts.approve(
-            district.services, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Ana", "ana_ruiz", now())
+            district.runtime, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Ana", "ana_ruiz", now())
         )
     translation_drafts.approve(
-        district.services, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Jean", "jean_pierre", now())
+        district.runtime, draft.id, "ht", ["Gen yon fwa."], TranslationReview("Jean", "jean_pierre", now())
     )
 
 
 def test_draft_that_would_send_too_late_is_not_released(district: District) -> None:
-    with time_machine.travel(NOW.replace(hour=4)):  # ten in the evening
+    with time_machine.travel(NOW.replace(hour=4)):  # 10 PM in the district
         with pytest.raises(ReleaseError, match="would be sent after"):
             district.say(until=now() + timedelta(hours=3))
         district.say(until=now() + timedelta(hours=3), kind="emergency")

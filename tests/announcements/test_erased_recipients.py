@@ -1,4 +1,4 @@
-"""A family is erased while an announcement is on its way to it: at most one text leaves, and no row comes back."""
+"""A family is erased while an announcement is sent to it: at most one text is sent, and no row returns."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +15,8 @@ from tests.announcements.conftest import District
 A, B = "+12175550201", "+12175550202"
 
 
-def whom(district: District) -> set[int]:
-    with district.services.database.read() as db:
+def list_recipients(district: District) -> set[int]:
+    with district.runtime.database.read() as db:
         return set(db.execute(select(recipients.c.family_id)).scalars())
 
 
@@ -30,12 +30,12 @@ def test_family_erased_while_recipients_are_built_gets_nothing(
     def erased_then(*args: Any) -> Iterator[Any]:
         planned = list(rows(*args))
         if any(one.kind == "text" for one in planned):  # leaders are read first
-            assert erasure.erase_by_address(district.services, A, "ana_ruiz")
+            assert erasure.erase_by_address(district.runtime, A, "ana_ruiz")
         yield from planned
 
     monkeypatch.setattr(launch, "_build_rows", erased_then)
     district.send(district.say())
-    assert (len(district.got(A)), len(district.got(B))) == (0, 1) and whom(district) == {other}
+    assert (len(district.got(A)), len(district.got(B))) == (0, 1) and list_recipients(district) == {other}
 
 
 def test_family_erased_while_text_is_sent_leaves_no_row(district: District, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,13 +44,13 @@ def test_family_erased_while_text_is_sent_leaves_no_row(district: District, monk
 
     def erased_then(channel: Any, ready: Any, claimed: Any) -> Any:
         result = hand_over(channel, ready, claimed)
-        erasure.erase_by_address(district.services, A, "ana_ruiz")
+        erasure.erase_by_address(district.runtime, A, "ana_ruiz")
         return result
 
     monkeypatch.setattr(broadcasting, "send_request", erased_then)
     number = district.say()
     district.send(number)
-    district.report(number, A, "undelivered", 30003)  # would go on by another way
+    district.report(number, A, "undelivered", 30003)  # without the erasure, this would use another channel
     district.send(number)
-    assert (len(district.got(A)), len(district.got(B))) == (1, 1) and whom(district) == {other}
+    assert (len(district.got(A)), len(district.got(B))) == (1, 1) and list_recipients(district) == {other}
     assert district.state(number) == "done"

@@ -1,4 +1,4 @@
-"""Families join by a word, and find out whether a message is genuine; what they answer knows what it answers."""
+"""Families join with a text, check whether a message is genuine, and reply to announcements."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -20,14 +20,14 @@ A = "+12175550201"
 
 
 def family_of(family: Family):  # type: ignore[no-untyped-def]
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         contact = contacts.find(db, family.address)
         assert contact and contact.family_id
         return families.get(db, contact.family_id), families.list_schools(db, contact.family_id), contact
 
 
 def code_of(district: District, number: int) -> str:
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         found = announcements.find(db, number)
     assert found
     return found.code
@@ -70,7 +70,7 @@ def test_consent_history_lists_every_step(family: Family) -> None:
     family.text("English")
     for text in ("JOIN lincoln", "STOP", "START"):
         family.text(text)
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         told = consent_events.list_history(db, [family.address])
     assert [one.kind for one in told] == ["joined", "stop", "start"]
     assert all(one.basis == "word" and one.message_sid for one in told)
@@ -89,7 +89,7 @@ def test_check_distinguishes_genuine_from_fake(district: District, family: Famil
     assert "like this" in family.text("check")
     with time_machine.travel(NOW + timedelta(days=4)):
         assert "It is over now" in family.text(f"check {code}")
-    launch.stop(district.services, number, "ana_ruiz")
+    launch.stop(district.runtime, number, "ana_ruiz")
     assert "took it back" in family.text(f"check {code}")
 
 
@@ -97,14 +97,14 @@ def test_check_answers_in_family_language(district: District, family: Family) ->
     family.text("español")
     district.family(A)
     draft = district.draft("There is a fair.")
-    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.request_drafts(district.runtime, draft)
     translation_drafts.approve(
-        district.services, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
+        district.runtime, draft.id, "es", ["Hay una feria."], TranslationReview("Ana", "ana_ruiz", now())
     )
     from bot.announcements import approval
 
-    approval.approve(district.services, draft.id, "rosa_lind")
-    approval.release(district.services, draft.id, "rosa_lind")
+    approval.approve(district.runtime, draft.id, "rosa_lind")
+    approval.release(district.runtime, draft.id, "rosa_lind")
     district.send(draft.id)
     assert "Hay una feria." in family.text(f"CHECK {draft.code}")
 
@@ -115,10 +115,10 @@ def test_forwarded_announcement_is_checked_not_treated_as_emergency(district: Di
     district.send(district.say("ICE agents were at the door of the school. They have left.", kind="emergency"))
     (text,) = district.got(A)
     assert family.text(text).startswith("Yes, this is a message from Riverbend")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         assert newest_cases(db, 5) == []
     family.text(f"{text} ICE is at my door right now, please help us, my children are alone")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         assert {one.severity for one in newest_cases(db, 5)} == {"escalate_now"}
 
 
@@ -129,7 +129,7 @@ def test_reply_is_linked_to_its_announcement(district: District, new_family: Cal
     number = district.say()
     district.send(number)
     writer.text("I want to talk to a person")
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         assert len(cases.list_ids_for_announcement(db, number)) == 1
 
 
@@ -141,7 +141,7 @@ def test_late_reply_is_a_new_question(district: District, new_family: Callable[[
     district.send(number)
     with time_machine.travel(NOW + timedelta(days=5)):
         writer.text("I want to talk to a person")
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         assert cases.list_ids_for_announcement(db, number) == []
 
 
@@ -195,6 +195,6 @@ def test_sms_stop_also_blocks_whatsapp_messages(district: District, new_family: 
     by_sms.text("English")
     district.family(f"whatsapp:{A}")
     by_sms.text("STOP")
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         contact = contacts.find(db, f"whatsapp:{A}")
-    assert contact and find_delivery_route(district.services, contact).address is None
+    assert contact and find_delivery_route(district.runtime, contact).address is None

@@ -1,4 +1,4 @@
-"""`python -m bot poster`: what it says, for which school, to which number; and that the whole way draws a sheet."""
+"""`python -m bot poster`: its texts, school, and number, and the whole command."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,25 +19,25 @@ from bot.documents.html_page import RendererUnavailableError
 from bot.documents.poster import Poster
 from bot.web.simulator.fake_twilio import SENDER_NUMBER
 from tests.documents.conftest import drawing
-from tests.documents.seen import codes_on, on_paper, text_of
+from tests.documents.seen import read_codes, read_page_texts, render_in_gray
 
 pytestmark = pytest.mark.long
 
-__all__ = ["drawing"]  # this fixture holds here too
+__all__ = ["drawing"]  # this fixture also applies here
 
 TWILIO = {"twilio_account_sid": "AC" + "1" * 32, "twilio_auth_token": "token"}
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The numbers of whoever runs the tests are not those of the example district."""
+    """Hide the developer's own numbers: the example district has others."""
     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_SMS_FROM", "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
 
-def given(**more: str) -> Settings:
+def build_settings(**more: str) -> Settings:
     return settings.load_settings(**(TWILIO | more if more else {}))
 
 
@@ -45,10 +45,10 @@ def with_district(library: Library, **more: object) -> Library:
     return replace(library, district=library.district.model_copy(update=more))
 
 
-def of(
+def build_poster(
     library: Library, school: str | None = None, channels: Sequence[str] = ("whatsapp", "sms"), **more: str
 ) -> Poster:
-    return poster_of(given(**more), with_district(library, channels=channels), school)
+    return poster_of(build_settings(**more), with_district(library, channels=channels), school)
 
 
 def run(*arguments: str) -> Result:
@@ -56,7 +56,9 @@ def run(*arguments: str) -> Result:
 
 
 def test_poster_code_opens_whatsapp_when_available(library: Library) -> None:
-    found = of(library, "lincoln", twilio_whatsapp_from="whatsapp:+12175550123", twilio_sms_from="+12175550124")
+    found = build_poster(
+        library, "lincoln", twilio_whatsapp_from="whatsapp:+12175550123", twilio_sms_from="+12175550124"
+    )
     assert found.link == "https://wa.me/12175550123?text=JOIN%20LINCOLN"
     assert (found.word, found.phone) == ("JOIN LINCOLN", "217-555-0124")
     assert (found.district, found.school) == ("Riverbend Public Schools", "Lincoln Elementary")
@@ -64,15 +66,15 @@ def test_poster_code_opens_whatsapp_when_available(library: Library) -> None:
 
 def test_poster_code_opens_sms_without_whatsapp(library: Library) -> None:
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
-    off = of(library, "lincoln", channels=("sms",), **numbers)
+    off = build_poster(library, "lincoln", channels=("sms",), **numbers)
     assert (off.link, off.phone) == ("SMSTO:+12175550124:JOIN LINCOLN", "217-555-0124")
-    assert of(library, twilio_sms_from="72345").link == "SMSTO:72345:JOIN"
+    assert build_poster(library, twilio_sms_from="72345").link == "SMSTO:72345:JOIN"
 
 
 def test_whatsapp_only_poster_shows_whatsapp_number(library: Library) -> None:
-    assert of(library, twilio_whatsapp_from="+12175550123").phone == "217-555-0123"
+    assert build_poster(library, twilio_whatsapp_from="+12175550123").phone == "217-555-0123"
     numbers = {"twilio_whatsapp_from": "+12175550123", "twilio_sms_from": "+12175550124"}
-    assert of(library, channels=("whatsapp",), **numbers).phone == "217-555-0123"
+    assert build_poster(library, channels=("whatsapp",), **numbers).phone == "217-555-0123"
 
 
 @pytest.mark.parametrize(
@@ -84,18 +86,18 @@ def test_whatsapp_only_poster_shows_whatsapp_number(library: Library) -> None:
     ],
 )
 def test_missing_number_names_the_setting(library: Library, channels: tuple[str, ...], more: dict[str, str]) -> None:
-    with pytest.raises(ClickException, match="set TWILIO_WHATSAPP_FROM or TWILIO_SMS_FROM"):
-        of(library, channels=channels, **more)
+    with pytest.raises(ClickException, match="Set TWILIO_WHATSAPP_FROM or TWILIO_SMS_FROM"):
+        build_poster(library, channels=channels, **more)
 
 
 def test_development_poster_shows_simulator_number(library: Library) -> None:
     assert EXAMPLE_NUMBER == SENDER_NUMBER
-    assert of(library).phone == "217-555-0100"
-    assert of(library).link == "https://wa.me/12175550100?text=JOIN"
+    assert build_poster(library).phone == "217-555-0100"
+    assert build_poster(library).link == "https://wa.me/12175550100?text=JOIN"
 
 
 def test_every_language_includes_join_word_and_number(library: Library) -> None:
-    lines = {line.language: line for line in of(library, "harbor").texts}
+    lines = {line.language: line for line in build_poster(library, "harbor").texts}
     assert tuple(lines) == library.district.languages
     assert "Mensajes de Riverbend Public Schools" in lines["es"].title
     for language, line in lines.items():
@@ -108,15 +110,15 @@ def test_ambiguous_first_word_uses_the_full_school_name(library: Library) -> Non
     second = School(name="Lincoln High School", phone="+12175550150")
     schools = {**library.district.schools, "lincoln_high": second}
     twins = with_district(library, schools=schools)
-    assert poster_of(given(), twins, "lincoln_high").word == "JOIN LINCOLN HIGH SCHOOL"
-    assert poster_of(given(), twins, "harbor").word == "JOIN HARBOR"
+    assert poster_of(build_settings(), twins, "lincoln_high").word == "JOIN LINCOLN HIGH SCHOOL"
+    assert poster_of(build_settings(), twins, "harbor").word == "JOIN HARBOR"
 
 
 def test_join_word_matches_the_join_command(library: Library) -> None:
     from bot.flows.commands import match_command
 
     for school in library.district.schools:
-        ordered = match_command(NormalizedText(of(library, school).word), library.phrasebook)
+        ordered = match_command(NormalizedText(build_poster(library, school).word), library.phrasebook)
         assert ordered and ordered.kind == "join" and library.district.find_school_in_text(ordered.argument) == school
 
 
@@ -152,7 +154,7 @@ def test_output_path_is_respected(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 @pytest.mark.long
 def test_poster_command_writes_a_complete_pdf(drawing: None) -> None:
     written = run("--school", "lincoln", "-o", "-").stdout_bytes
-    (text,) = text_of(written)
+    (text,) = read_page_texts(written)
     for part in ("Riverbend Public Schools", "Lincoln Elementary", "JOIN LINCOLN", "217-555-0100"):
         assert part in text
-    assert codes_on(on_paper(written)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]
+    assert read_codes(render_in_gray(written)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]

@@ -1,4 +1,4 @@
-"""Sending: one message a family, the right way, nothing twice and nobody left out, whatever Twilio does."""
+"""Sending: one message per family, on the right channel, no duplicates and no omissions, whatever Twilio does."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,15 +65,15 @@ def test_consent_depends_on_kind_and_opt_out_blocks_all(
 ) -> None:
     district.family(A, consent=consent)
     if stopped:
-        stop(district, A)
+        opt_out(district, A)
     number = district.say(kind=kind)
     district.send(number)
     assert len(district.got(A)) == arrives
     assert arrives or set(district.states(number)) <= {"held no consent", "held stopped"}
 
 
-def stop(district: District, address: str) -> None:
-    with district.services.database.write() as db:
+def opt_out(district: District, address: str) -> None:
+    with district.runtime.database.write() as db:
         contact = contacts.find(db, address)
         assert contact
         contacts.set_opted_out(db, contact.id, now())
@@ -82,7 +82,7 @@ def stop(district: District, address: str) -> None:
 def test_opt_out_on_one_address_covers_all_addresses(district: District) -> None:
     district.family(A)
     district.family(f"whatsapp:{A}")
-    stop(district, f"whatsapp:{A}")
+    opt_out(district, f"whatsapp:{A}")
     district.send(district.say(kind="emergency"))
     assert district.got(A) == [] and district.got(f"whatsapp:{A}") == []
 
@@ -90,9 +90,9 @@ def test_opt_out_on_one_address_covers_all_addresses(district: District) -> None
 def test_opt_out_after_audience_freeze_still_counts(district: District) -> None:
     district.family(A)
     number = district.say()
-    launch.start(district.services, number)
-    stop(district, A)
-    broadcast(district.services, number, 0)
+    launch.start(district.runtime, number)
+    opt_out(district, A)
+    broadcast(district.runtime, number, 0)
     assert district.got(A) == [] and district.states(number) == {"canceled stopped": 1}
 
 
@@ -118,7 +118,7 @@ def test_undelivered_whatsapp_falls_back_to_sms_once(district: District, new_fam
         district.report(number, whatsapp, "undelivered", 63024)
     assert district.state(number) == "sending"
     for _ in range(3):
-        broadcast(district.services, number, 0)
+        broadcast(district.runtime, number, 0)
     assert len(district.got(whatsapp)) == 1 and len(district.got(A)) == 1
     assert district.state(number) == "done"
 
@@ -141,7 +141,7 @@ def test_wrong_number_is_marked_and_others_continue(district: District) -> None:
     number = district.say()
     district.send(number)
     assert len(district.got(A)) == 1 and district.state(number) == "done"
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         assert families.get(db, wrong).bad_number == 21211
     second = district.say()
     district.send(second)
@@ -153,7 +153,7 @@ def test_opt_out_known_only_to_twilio_is_recorded(district: District) -> None:
     district.twilio.opt_out(A)
     number = district.say()
     district.send(number)
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         contact = contacts.find(db, A)
     assert contact and contact.opted_out_at is not None
 
@@ -178,7 +178,7 @@ def test_unknown_status_changes_no_recipient(district: District, caplog: pytest.
     district.send(district.say())
 
     def read_rows() -> list[Row[Any]]:
-        with district.services.database.read() as db:
+        with district.runtime.database.read() as db:
             return list(db.execute(select(recipients.recipients).order_by(recipients.recipients.c.contact_id)))
 
     before = read_rows()
@@ -188,7 +188,7 @@ def test_unknown_status_changes_no_recipient(district: District, caplog: pytest.
         RecipientChange(first, "call +12175550141", NOW),
         RecipientChange(second, "delivered", NOW),
     ]
-    with district.services.database.write() as db:
+    with district.runtime.database.write() as db:
         recipients.apply_changes(db, changes, NOW)
     unchanged, changed = read_rows()
     assert unchanged == before[0] and changed.state == "delivered", "the other changes of the batch still apply"
@@ -202,8 +202,8 @@ def test_row_of_dead_worker_is_looked_up_and_sent_once(district: District) -> No
     district.family(A)
     district.family(B)
     number = district.say()
-    launch.start(district.services, number)
-    with district.services.database.write() as db:  # a worker takes both, sends one, and is killed
+    launch.start(district.runtime, number)
+    with district.runtime.database.write() as db:  # a worker takes both, sends one, and is killed
         rows = recipients.claim(db, number, "sms", 10, now())
     assert len(rows) == 2
     first = next(row for row in rows if row.contact_id == 1)
@@ -211,14 +211,14 @@ def test_row_of_dead_worker_is_looked_up_and_sent_once(district: District) -> No
     from bot.channels.base import OutgoingMessage
     from bot.store.announcements import announcements
 
-    with district.services.database.read() as db:
-        text = AnnouncementMessageBuilder(district.services, announcements.find(db, number)).render_body("text", "en")  # type: ignore[arg-type]
-    district.services.channel.send(OutgoingMessage(first.id, A, text))
-    broadcast(district.services, number, 0)
+    with district.runtime.database.read() as db:
+        text = AnnouncementMessageBuilder(district.runtime, announcements.find(db, number)).render_body("text", "en")  # type: ignore[arg-type]
+    district.runtime.channel.send(OutgoingMessage(first.id, A, text))
+    broadcast(district.runtime, number, 0)
     assert len(district.got(A)) == 1 and district.got(B) == [], "the claims are fresh: nobody touches them"
     for seconds in (31, 70, 110):
         with time_machine.travel(NOW + timedelta(seconds=seconds)):
-            broadcast(district.services, number, 0)
+            broadcast(district.runtime, number, 0)
     assert len(district.got(A)) == len(district.got(B)) == 1
 
 
@@ -236,17 +236,17 @@ def test_broadcast_can_be_paused_resumed_and_stopped(district: District) -> None
     for one in range(5):
         district.family(f"+1217555021{one}")
     number = district.say()
-    launch.start(district.services, number)
-    assert launch.pause(district.services, number, "ana_ruiz")
-    broadcast(district.services, number, 0)
+    launch.start(district.runtime, number)
+    assert launch.pause(district.runtime, number, "ana_ruiz")
+    broadcast(district.runtime, number, 0)
     assert district.twilio.messages == []
-    assert launch.resume(district.services, number, "ana_ruiz")
-    broadcast(district.services, number, 0)
+    assert launch.resume(district.runtime, number, "ana_ruiz")
+    broadcast(district.runtime, number, 0)
     assert len(district.twilio.messages) == 5
     second = district.say()
-    launch.start(district.services, second)
-    assert launch.stop(district.services, second, "ana_ruiz")
-    broadcast(district.services, second, 0)
+    launch.start(district.runtime, second)
+    assert launch.stop(district.runtime, second, "ana_ruiz")
+    broadcast(district.runtime, second, 0)
     assert len(district.twilio.messages) == 5
     assert district.states(second) == {"canceled": 5}
 
@@ -254,7 +254,7 @@ def test_broadcast_can_be_paused_resumed_and_stopped(district: District) -> None
 def test_audience_is_frozen_at_start(district: District) -> None:
     district.family(A)
     number = district.say()
-    launch.start(district.services, number)
+    launch.start(district.runtime, number)
     district.family(B)
     district.send(number)
     assert len(district.got(A)) == 1 and district.got(B) == []
@@ -262,7 +262,7 @@ def test_audience_is_frozen_at_start(district: District) -> None:
 
 def test_only_emergencies_are_sent_at_night(district: District) -> None:
     district.family(A)
-    night = NOW.replace(hour=4)  # ten in the evening
+    night = NOW.replace(hour=4)  # 10 PM in the district
     with time_machine.travel(night):
         general, emergency = district.say(), district.say("Stay at home today.", kind="emergency")
         district.send(general)
@@ -270,8 +270,8 @@ def test_only_emergencies_are_sent_at_night(district: District) -> None:
         district.send(emergency)
         assert len(district.got(A)) == 1
     with time_machine.travel(night + timedelta(hours=11)):
-        sweep_all(district.services)
-        broadcast(district.services, general, 0)
+        sweep_all(district.runtime)
+        broadcast(district.runtime, general, 0)
     assert len(district.got(A)) == 2
 
 
@@ -282,16 +282,16 @@ def test_unapproved_language_waits_until_approved(district: District) -> None:
     district.family(A, language="es")
     district.family(B)
     draft = district.draft()
-    translation_drafts.request_drafts(district.services, draft)
+    translation_drafts.request_drafts(district.runtime, draft)
     number = district.say()
-    translation_drafts.request_drafts(district.services, draft_of(district, number))
+    translation_drafts.request_drafts(district.runtime, draft_of(district, number))
     district.send(number)
     assert district.got(A) == [] and len(district.got(B)) == 1
     assert district.states(number)["held language"] == 1
     words = ["No hay clases el viernes.", "Los autobuses no circulan.", "Llame al {office_phone} si tiene preguntas."]
-    translation_drafts.approve(district.services, number, "es", words, TranslationReview("Ana Ruiz", "lee_tran", now()))
-    assert launch.release_language(district.services, number, "es") == 1
-    broadcast(district.services, number, 0)
+    translation_drafts.approve(district.runtime, number, "es", words, TranslationReview("Ana Ruiz", "lee_tran", now()))
+    assert launch.release_language(district.runtime, number, "es") == 1
+    broadcast(district.runtime, number, 0)
     (text,) = district.got(A)
     assert "No hay clases el viernes." in text and "217-555-0100" in text
     assert len(district.got(B)) == 1
@@ -300,7 +300,7 @@ def test_unapproved_language_waits_until_approved(district: District) -> None:
 def draft_of(district: District, number: int):  # type: ignore[no-untyped-def]
     from bot.store.announcements import announcements
 
-    with district.services.database.read() as db:
+    with district.runtime.database.read() as db:
         return announcements.find(db, number)
 
 
@@ -339,7 +339,7 @@ def test_retry_skips_wrong_numbers(district: District) -> None:
     number = district.say()
     district.send(number)
     district.report(number, A, "undelivered", 30003)
-    assert launch.retry_failed(district.services, number, "ana_ruiz") == 1
+    assert launch.retry_failed(district.runtime, number, "ana_ruiz") == 1
     district.send(number)
     assert len(district.got(A)) == 2
 
@@ -348,11 +348,11 @@ HX = "HX" + "0" * 32
 
 
 def with_templates(district: District, per_day: int) -> District:
-    """The same district with an approved template and WhatsApp's tier."""
-    library = district.services.library
+    """Return the same district with an approved template and a WhatsApp daily limit."""
+    library = district.runtime.library
     pace = library.district.announcements.model_copy(update={"pace": {"whatsapp": SendingRate(per_day=per_day)}})
     changed = library.district.model_copy(update={"templates": {"announcement": {"en": HX}}, "announcements": pace})
-    return replace(district, services=replace(district.services, library=replace(library, district=changed)))
+    return replace(district, runtime=replace(district.runtime, library=replace(library, district=changed)))
 
 
 def test_template_is_used_outside_window_and_sms_over_daily_limit(district: District) -> None:
@@ -386,10 +386,10 @@ def test_whatsapp_failure_at_night_falls_back_to_sms_in_the_morning(
     district.send(number)
     with time_machine.travel(NOW.replace(hour=4) + timedelta(days=1)):
         district.report(number, whatsapp, "undelivered", 63024)
-        broadcast(district.services, number, 0)
+        broadcast(district.runtime, number, 0)
         assert district.got(A) == []
     with time_machine.travel(NOW + timedelta(days=1)):
-        broadcast(district.services, number, 0)
+        broadcast(district.runtime, number, 0)
     assert len(district.got(A)) == 1
 
 
@@ -398,8 +398,8 @@ def test_whatsapp_only_announcement_finishes(district: District, new_family: Cal
     new_family(whatsapp).text("hello")
     district.family(whatsapp)
     number = district.say(channels=("whatsapp",))
-    launch.start(district.services, number)
-    district.services.redis.flushall()  # the window has closed before it could leave
+    launch.start(district.runtime, number)
+    district.runtime.redis.flushall()  # the window closed before the message could be sent
     district.send(number)
     assert district.states(number) == {"held no way": 1} and district.state(number) == "done"
 
@@ -407,8 +407,8 @@ def test_whatsapp_only_announcement_finishes(district: District, new_family: Cal
 def test_consent_withdrawn_before_sending_counts(district: District) -> None:
     family = district.family(A)
     number = district.say()
-    launch.start(district.services, number)
-    with district.services.database.write() as db:
+    launch.start(district.runtime, number)
+    with district.runtime.database.write() as db:
         families.set_consent(db, family, None, None)
     district.send(number)
     assert district.got(A) == []
@@ -420,7 +420,7 @@ def test_staff_text_is_not_mistaken_for_the_announcement(district: District, qui
 
     quick(FIRST_LOOKUP_DELAY=0.1, NEXT_LOOKUP_DELAY=0.1)
     district.family(A)
-    district.services.channel.send(OutgoingMessage("x", A, "Hello, this is Ana."))
+    district.runtime.channel.send(OutgoingMessage("x", A, "Hello, this is Ana."))
     district.twilio.fail_next("drop_before", to=A)
     district.send(district.say())
     assert len([text for text in district.got(A) if "no school on Friday" in text]) == 1

@@ -1,4 +1,4 @@
-"""No sender ever goes faster than it may, however many ask; WhatsApp's day is kept."""
+"""No sender exceeds its rate, however many workers ask. The WhatsApp daily limit is respected."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor

@@ -1,4 +1,4 @@
-"""Ready-made announcements: written once, approved before the day, released by two people, there again another day."""
+"""Templates: created once, approved in advance, released by two people, and available again another day."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,93 +32,96 @@ SPANISH = (
 )
 
 
-def the(services: Runtime, what: str = AGENTS_WERE_HERE, school: str = "lincoln") -> AnnouncementTemplate:
-    with services.database.read() as db:
+def get_template(runtime: Runtime, what: str = AGENTS_WERE_HERE, school: str = "lincoln") -> AnnouncementTemplate:
+    with runtime.database.read() as db:
         return next(one for one in announcements_templates.list_all(db) if (one.school, one.what) == (school, what))
 
 
-def found(services: Runtime, number: int) -> Announcement:
-    with services.database.read() as db:
+def get_announcement(runtime: Runtime, number: int) -> Announcement:
+    with runtime.database.read() as db:
         one = announcements.find(db, number)
     assert one
     return one
 
 
 @pytest.fixture
-def made(district: District) -> District:
-    """The pairs of all schools; Lincoln's first is approved, and its Spanish; three families of Lincoln, one of Harbor."""
+def created_templates(district: District) -> District:
+    """Create the templates of all schools; approve Lincoln's first in English and Spanish; add four families."""
     for number, language in ((EN, "en"), (ES, "es"), (AR, "ar")):
         district.family(number, "lincoln", language=language)
     district.family("+12175550204", "harbor")
-    assert templates.create_missing(district.services, "ana_ruiz") == 6
-    approved(district, the(district.services).announcement_id)
+    assert templates.create_missing(district.runtime, "ana_ruiz") == 6
+    approved(district, get_template(district.runtime).announcement_id)
     return district
 
 
 def approved(district: District, number: int) -> None:
-    translation_drafts.approve(district.services, number, "es", SPANISH, TranslationReview("Ana", "ana_ruiz", now()))
-    approval.approve(district.services, number, "rosa_lind")
+    translation_drafts.approve(district.runtime, number, "es", SPANISH, TranslationReview("Ana", "ana_ruiz", now()))
+    approval.approve(district.runtime, number, "rosa_lind")
 
 
 def release(
     district: District, first: str = "dana_cole", second: str = "sam_ortiz", what: str = AGENTS_WERE_HERE
 ) -> int:
-    one = the(district.services, what)
-    templates.propose_release(district.services, one.id, first)
-    copy = templates.confirm_release(district.services, one.id, second)
-    send_all(district.services)  # a broadcast makes way for the text to the second person
-    district.services.redis.delete("rq:queue:urgent")
+    one = get_template(district.runtime, what)
+    templates.propose_release(district.runtime, one.id, first)
+    copy = templates.confirm_release(district.runtime, one.id, second)
+    send_all(district.runtime)  # the broadcast yields to the text for the second person
+    district.runtime.redis.delete("rq:queue:urgent")
     district.send(copy.id)
     return copy.id
 
 
-def test_templates_are_created_only_once(made: District) -> None:
-    assert templates.create_missing(made.services, "ana_ruiz") == 0
-    one = found(made.services, the(made.services).announcement_id)
+def test_templates_are_created_only_once(created_templates: District) -> None:
+    assert templates.create_missing(created_templates.runtime, "ana_ruiz") == 0
+    one = get_announcement(created_templates.runtime, get_template(created_templates.runtime).announcement_id)
     assert one.kind == "emergency" and one.unapproved == "hold" and one.audience.schools == ("lincoln",)
     assert one.sender == "dana_cole", "nobody who must approve in person on the day"
 
 
-def test_one_person_cannot_release_a_template(made: District) -> None:
-    one = the(made.services)
-    templates.propose_release(made.services, one.id, "dana_cole")
+def test_one_person_cannot_release_a_template(created_templates: District) -> None:
+    one = get_template(created_templates.runtime)
+    templates.propose_release(created_templates.runtime, one.id, "dana_cole")
     with pytest.raises(ReleaseError, match="different person must confirm"):
-        templates.confirm_release(made.services, one.id, "dana_cole")
+        templates.confirm_release(created_templates.runtime, one.id, "dana_cole")
     with pytest.raises(ReleaseError, match="Another person proposed"):
-        templates.propose_release(made.services, one.id, "sam_ortiz")
-    assert made.got(EN) == []
+        templates.propose_release(created_templates.runtime, one.id, "sam_ortiz")
+    assert created_templates.got(EN) == []
 
 
-def test_missing_or_expired_proposal_cannot_be_confirmed(made: District) -> None:
-    one = the(made.services)
+def test_missing_or_expired_proposal_cannot_be_confirmed(created_templates: District) -> None:
+    one = get_template(created_templates.runtime)
     with pytest.raises(ReleaseError, match="withdrawn"):
-        templates.confirm_release(made.services, one.id, "sam_ortiz")
-    templates.propose_release(made.services, one.id, "dana_cole")
+        templates.confirm_release(created_templates.runtime, one.id, "sam_ortiz")
+    templates.propose_release(created_templates.runtime, one.id, "dana_cole")
     with time_machine.travel(NOW + timedelta(minutes=31)), pytest.raises(ReleaseError, match="expired"):
-        templates.confirm_release(made.services, one.id, "sam_ortiz")
+        templates.confirm_release(created_templates.runtime, one.id, "sam_ortiz")
 
 
-def test_proposal_can_be_withdrawn(made: District) -> None:
-    one = the(made.services)
-    templates.propose_release(made.services, one.id, "dana_cole")
-    assert templates.drop_proposal(made.services, one.id, "sam_ortiz") and not templates.drop_proposal(
-        made.services, one.id, "sam_ortiz"
+def test_proposal_can_be_withdrawn(created_templates: District) -> None:
+    one = get_template(created_templates.runtime)
+    templates.propose_release(created_templates.runtime, one.id, "dana_cole")
+    assert templates.drop_proposal(created_templates.runtime, one.id, "sam_ortiz") and not templates.drop_proposal(
+        created_templates.runtime, one.id, "sam_ortiz"
     )
     with pytest.raises(ReleaseError):
-        templates.confirm_release(made.services, one.id, "sam_ortiz")
+        templates.confirm_release(created_templates.runtime, one.id, "sam_ortiz")
 
 
-def test_released_copy_has_approved_wording_time_and_both_names(made: District) -> None:
+def test_released_copy_has_approved_wording_time_and_both_names(created_templates: District) -> None:
     with time_machine.travel(NOW + timedelta(days=3, hours=1, minutes=40)):
-        number = release(made)
-        (english,), (spanish,) = made.got(EN), made.got(ES)
+        number = release(created_templates)
+        (english,), (spanish,) = created_templates.got(EN), created_templates.got(ES)
     assert "On Friday, November 27, immigration agents were at Lincoln Elementary." in english
     assert "The district checked this on Friday, November 27 at 11:40 AM." in english
     assert "El viernes 27 de noviembre, agentes de inmigración estuvieron en Lincoln Elementary." in spanish
     assert "translated by machine" not in spanish and "{" not in english + spanish
-    copy, before = found(made.services, number), found(made.services, the(made.services).announcement_id)
+    copy, before = (
+        get_announcement(created_templates.runtime, number),
+        get_announcement(created_templates.runtime, get_template(created_templates.runtime).announcement_id),
+    )
     assert before.state == "draft" and copy.state in ("sending", "done")
-    with made.services.database.read() as db:
+    with created_templates.runtime.database.read() as db:
         assert {one.by for one in approvals.list_for_announcement(db, number)} == {
             "rosa_lind",
             "dana_cole",
@@ -130,96 +133,114 @@ def test_released_copy_has_approved_wording_time_and_both_names(made: District) 
     assert ("dana_cole", "proposed an announcement") in did and ("sam_ortiz", "released an announcement") in did
 
 
-def test_unapproved_language_is_held(made: District) -> None:
-    number = release(made)
-    assert made.got(AR) == [] and made.states(number)["held language"] == 1
+def test_unapproved_language_is_held(created_templates: District) -> None:
+    number = release(created_templates)
+    assert created_templates.got(AR) == [] and created_templates.states(number)["held language"] == 1
 
 
-def test_only_families_of_the_school_get_it_once(made: District) -> None:
-    number = release(made)
-    made.send(number)
-    assert len(made.got(EN)) == 1 and made.got("+12175550204") == []
+def test_only_families_of_the_school_get_it_once(created_templates: District) -> None:
+    number = release(created_templates)
+    created_templates.send(number)
+    assert len(created_templates.got(EN)) == 1 and created_templates.got("+12175550204") == []
 
 
-def test_template_is_not_sent_twice_in_a_day_but_again_later(made: District) -> None:
-    release(made)
+def test_template_is_not_sent_twice_in_a_day_but_again_later(created_templates: District) -> None:
+    release(created_templates)
     with pytest.raises(ReleaseError, match="was just sent"):
-        templates.propose_release(made.services, the(made.services).id, "ruth_adams")
+        templates.propose_release(created_templates.runtime, get_template(created_templates.runtime).id, "ruth_adams")
     with time_machine.travel(NOW + timedelta(days=20)):
-        release(made, "sam_ortiz", "dana_cole")
-    assert len(made.got(EN)) == 2 and "December 14" in made.got(EN)[1]
+        release(created_templates, "sam_ortiz", "dana_cole")
+    assert len(created_templates.got(EN)) == 2 and "December 14" in created_templates.got(EN)[1]
 
 
-def test_agents_left_template_is_offered_after_agents_were_here(made: District) -> None:
+def test_agents_left_template_is_offered_after_agents_were_here(created_templates: District) -> None:
     def offered() -> str | None:
         return templates.choose_offer(
-            [the(made.services, what) for what in (AGENTS_WERE_HERE, AGENTS_HAVE_LEFT)], now()
+            [get_template(created_templates.runtime, what) for what in (AGENTS_WERE_HERE, AGENTS_HAVE_LEFT)], now()
         )
 
     assert offered() is None
-    release(made)
+    release(created_templates)
     assert offered() == AGENTS_HAVE_LEFT
-    approval.approve(made.services, the(made.services, AGENTS_HAVE_LEFT).announcement_id, "rosa_lind")
-    release(made, what=AGENTS_HAVE_LEFT)
-    assert offered() is None and "have left" in made.got(EN)[1]
+    approval.approve(
+        created_templates.runtime,
+        get_template(created_templates.runtime, AGENTS_HAVE_LEFT).announcement_id,
+        "rosa_lind",
+    )
+    release(created_templates, what=AGENTS_HAVE_LEFT)
+    assert offered() is None and "have left" in created_templates.got(EN)[1]
 
 
-def test_unapproved_template_cannot_be_proposed(made: District) -> None:
+def test_unapproved_template_cannot_be_proposed(created_templates: District) -> None:
     with pytest.raises(ReleaseError, match="More approvals"):
-        templates.propose_release(made.services, the(made.services, AGENTS_HAVE_LEFT).id, "dana_cole")
+        templates.propose_release(
+            created_templates.runtime, get_template(created_templates.runtime, AGENTS_HAVE_LEFT).id, "dana_cole"
+        )
     with time_machine.travel(NOW + timedelta(days=366)), pytest.raises(ReleaseError, match="approval has expired"):
-        templates.propose_release(made.services, the(made.services).id, "dana_cole")
+        templates.propose_release(created_templates.runtime, get_template(created_templates.runtime).id, "dana_cole")
 
 
-def test_template_draft_itself_is_never_released(made: District) -> None:
+def test_template_draft_itself_is_never_released(created_templates: District) -> None:
     with pytest.raises(ReleaseError, match="announcement template"):
-        approval.release(made.services, the(made.services).announcement_id, "rosa_lind")
+        approval.release(
+            created_templates.runtime, get_template(created_templates.runtime).announcement_id, "rosa_lind"
+        )
 
 
-def test_second_person_gets_a_text_about_the_proposal(made: District) -> None:
-    templates.propose_release(made.services, the(made.services).id, "dana_cole")
-    send_all(made.services)
-    (text,) = made.got("+12175550144")
-    assert "Dana Cole proposes" in text and "/console/schools" in text and made.got("+12175550143") == []
+def test_second_person_gets_a_text_about_the_proposal(created_templates: District) -> None:
+    templates.propose_release(created_templates.runtime, get_template(created_templates.runtime).id, "dana_cole")
+    send_all(created_templates.runtime)
+    (text,) = created_templates.got("+12175550144")
+    assert "Dana Cole proposes" in text and "/console/schools" in text and created_templates.got("+12175550143") == []
 
 
-def test_approved_sentence_is_reused_for_other_schools(made: District) -> None:
-    translation_drafts.request_redraft(made.services, the(made.services, school="harbor").announcement_id, "es")
-    translation_drafts.create_draft(made.services, the(made.services, school="harbor").announcement_id, "es")
-    with made.services.database.read() as db:
-        other = translations.find(db, the(made.services, school="harbor").announcement_id, "es")
+def test_approved_sentence_is_reused_for_other_schools(created_templates: District) -> None:
+    translation_drafts.request_redraft(
+        created_templates.runtime, get_template(created_templates.runtime, school="harbor").announcement_id, "es"
+    )
+    translation_drafts.create_draft(
+        created_templates.runtime, get_template(created_templates.runtime, school="harbor").announcement_id, "es"
+    )
+    with created_templates.runtime.database.read() as db:
+        other = translations.find(db, get_template(created_templates.runtime, school="harbor").announcement_id, "es")
     assert other and [part.wording for part in other.parts] == list(SPANISH)
     assert other.state == "draft", "and still a person says so for this one"
 
 
-def test_recipient_can_check_a_template_message(made: District, new_family: Callable[[str], Family]) -> None:
-    number = release(made)
-    (text,) = made.got(EN)
+def test_recipient_can_check_a_template_message(
+    created_templates: District, new_family: Callable[[str], Family]
+) -> None:
+    number = release(created_templates)
+    (text,) = created_templates.got(EN)
     answer = new_family(EN).text(text)
     assert answer.startswith("Yes, this is a message from Riverbend") and "November 24" in answer
-    assert found(made.services, number).until == found(made.services, number).send_at + timedelta(days=1)  # type: ignore[operator]
+    assert get_announcement(created_templates.runtime, number).until == get_announcement(
+        created_templates.runtime, number
+    ).send_at + timedelta(days=1)  # type: ignore[operator]
 
 
-def test_catalog_wording_is_the_first_draft(services: Runtime) -> None:
-    texts = [services.library.texts[one] for one in templates.TEMPLATE_TEXT_IDS[AGENTS_WERE_HERE]]
+def test_catalog_wording_is_the_first_draft(runtime: Runtime) -> None:
+    texts = [runtime.library.texts[one] for one in templates.TEMPLATE_TEXT_IDS[AGENTS_WERE_HERE]]
     spanish = {english: CatalogText(text, is_draft=True) for english, text in zip(texts, SPANISH, strict=True)}
-    catalogs = replace(services.library.catalogs, texts={**services.library.catalogs.texts, "es": spanish, "fr": {}})
-    own = replace(services, library=replace(services.library, catalogs=catalogs))
+    catalogs = replace(runtime.library.catalogs, texts={**runtime.library.catalogs.texts, "es": spanish, "fr": {}})
+    own = replace(runtime, library=replace(runtime.library, catalogs=catalogs))
     templates.create_missing(own, "ana_ruiz")
-    with services.database.read() as db:
-        found = translations.find(db, the(services).announcement_id, "es")
-        other = translations.find(db, the(services).announcement_id, "fr")
+    with runtime.database.read() as db:
+        found = translations.find(db, get_template(runtime).announcement_id, "es")
+        other = translations.find(db, get_template(runtime).announcement_id, "fr")
     assert found and found.state == "draft" and found.text == " ".join(SPANISH)
     assert other and other.state == "waiting"
 
 
-def test_confirmed_template_holds_truancy_texts(made: District) -> None:
-    templates.propose_release(made.services, the(made.services).id, "dana_cole")
-    with made.services.database.read() as db:
-        assert suppression_rules.find_held_schools(db, made.services.library.district, now()) == {}, (
+def test_confirmed_template_holds_truancy_texts(created_templates: District) -> None:
+    templates.propose_release(created_templates.runtime, get_template(created_templates.runtime).id, "dana_cole")
+    with created_templates.runtime.database.read() as db:
+        assert suppression_rules.find_held_schools(db, created_templates.runtime.library.district, now()) == {}, (
             "one person is not enough"
         )
-    templates.drop_proposal(made.services, the(made.services).id, "dana_cole")
-    release(made)
-    with made.services.database.read() as db:
-        assert set(suppression_rules.find_held_schools(db, made.services.library.district, now())) == {"lincoln"}
+    templates.drop_proposal(created_templates.runtime, get_template(created_templates.runtime).id, "dana_cole")
+    release(created_templates)
+    with created_templates.runtime.database.read() as db:
+        assert set(suppression_rules.find_held_schools(db, created_templates.runtime.library.district, now())) == {
+            "lincoln"
+        }

@@ -1,4 +1,4 @@
-"""Drafts, reviews and the memory of what was approved; how a message reads."""
+"""Translation drafts, reviews, and the memory of approved sentences; the composed message."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -34,28 +34,28 @@ def google() -> Iterator[GoogleStandIn]:
 
 @pytest.fixture
 def translated(district: District, google: GoogleStandIn) -> District:
-    given = district.services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    services = Runtime(given, district.services.library, district.services.redis, district.services.database)
-    return replace(district, services=services)
+    given = district.runtime.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    runtime = Runtime(given, district.runtime.library, district.runtime.redis, district.runtime.database)
+    return replace(district, runtime=runtime)
 
 
-def drafted(district: District, text: str, language: str = "es") -> Announcement:
+def create_machine_draft(district: District, text: str, language: str = "es") -> Announcement:
     draft = district.draft(text)
-    translation_drafts.request_drafts(district.services, draft)
-    translation_drafts.create_draft(district.services, draft.id, language)
+    translation_drafts.request_drafts(district.runtime, draft)
+    translation_drafts.create_draft(district.runtime, draft.id, language)
     return draft
 
 
-def wording(district: District, number: int, language: str = "es") -> AnnouncementTranslation:
-    with district.services.database.read() as db:
+def get_translation(district: District, number: int, language: str = "es") -> AnnouncementTranslation:
+    with district.runtime.database.read() as db:
         found = translations.find(db, number, language)
     assert found is not None
     return found
 
 
 def test_each_sentence_is_drafted_with_its_placeholders(translated: District, google: GoogleStandIn) -> None:
-    draft = drafted(translated, "There is a fair. Call {office_phone} on Friday.")
-    first, second = wording(translated, draft.id).parts
+    draft = create_machine_draft(translated, "There is a fair. Call {office_phone} on Friday.")
+    first, second = get_translation(translated, draft.id).parts
     assert first.machine == "yes" and first.wording and first.back
     assert "{office_phone}" in second.wording
     assert not any("office_phone" in asked[0] for asked in google.asked), "no machine sees it"
@@ -63,45 +63,47 @@ def test_each_sentence_is_drafted_with_its_placeholders(translated: District, go
 
 def test_failed_translation_is_left_to_a_person(translated: District, google: GoogleStandIn) -> None:
     google.mood = "broken"
-    draft = drafted(translated, "There is a fair.")
-    found = wording(translated, draft.id)
+    draft = create_machine_draft(translated, "There is a fair.")
+    found = get_translation(translated, draft.id)
     assert found.state == "draft" and found.failed and not found.is_complete
-    translation_drafts.approve(translated.services, draft.id, "es", ["Hay una feria."], REVIEW)
-    assert wording(translated, draft.id).state == "approved"
+    translation_drafts.approve(translated.runtime, draft.id, "es", ["Hay una feria."], REVIEW)
+    assert get_translation(translated, draft.id).state == "approved"
 
 
 def test_approved_sentence_is_offered_again(translated: District, google: GoogleStandIn) -> None:
-    first = drafted(translated, "There is no school on Friday.")
-    translation_drafts.approve(translated.services, first.id, "es", ["El viernes no hay clases."], REVIEW)
+    first = create_machine_draft(translated, "There is no school on Friday.")
+    translation_drafts.approve(translated.runtime, first.id, "es", ["El viernes no hay clases."], REVIEW)
     google.asked.clear()
-    second = drafted(translated, "There is no school on Friday. There is no school on Monday.")
-    same, other = wording(translated, second.id).parts
+    second = create_machine_draft(translated, "There is no school on Friday. There is no school on Monday.")
+    same, other = get_translation(translated, second.id).parts
     assert (same.wording, same.machine) == ("El viernes no hay clases.", "no")
-    offered = translation_drafts.find_similar_phrases(translated.services, second.id, "es")[other.english]
+    offered = translation_drafts.find_similar_phrases(translated.runtime, second.id, "es")[other.english]
     assert [one.wording for one in offered] == ["El viernes no hay clases."]
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (["", "Llame al {office_phone}."], "has no translation"),
         (["Hay una feria.", "Llame a la oficina."], "{office_phone}"),
         (["Hay una feria."], "changed meanwhile"),
     ],
 )
-def test_translation_missing_a_placeholder_cannot_be_approved(district: District, given: list[str], told: str) -> None:
-    draft = drafted(district, "There is a fair. Call {office_phone}.")
-    with pytest.raises(TranslationApprovalError, match=told):
-        translation_drafts.approve(district.services, draft.id, "es", given, REVIEW)
-    assert wording(district, draft.id).state == "draft"
+def test_translation_missing_a_placeholder_cannot_be_approved(
+    district: District, given: list[str], message: str
+) -> None:
+    draft = create_machine_draft(district, "There is a fair. Call {office_phone}.")
+    with pytest.raises(TranslationApprovalError, match=message):
+        translation_drafts.approve(district.runtime, draft.id, "es", given, REVIEW)
+    assert get_translation(district, draft.id).state == "draft"
 
 
 def test_changed_text_is_drafted_again(district: District) -> None:
-    draft = drafted(district, "There is a fair.")
-    translation_drafts.approve(district.services, draft.id, "es", ["Hay una feria."], REVIEW)
+    draft = create_machine_draft(district, "There is a fair.")
+    translation_drafts.approve(district.runtime, draft.id, "es", ["Hay una feria."], REVIEW)
     changed = replace(draft, text="There is no fair.")
-    translation_drafts.request_drafts(district.services, changed)
-    assert wording(district, draft.id).state == "waiting"
+    translation_drafts.request_drafts(district.runtime, changed)
+    assert get_translation(district, draft.id).state == "waiting"
 
 
 @given(st.text(max_size=200).filter(str.strip))
@@ -114,8 +116,8 @@ def test_preview_lists_recipients_and_exclusions(district: District) -> None:
     district.family("+12175550202")
     district.family("+12175550203", consent=False)
     draft = district.draft("Fair on Friday.")
-    translation_drafts.request_drafts(district.services, draft)
-    shown = build_preview(district.services, draft)
+    translation_drafts.request_drafts(district.runtime, draft)
+    shown = build_preview(district.runtime, draft)
     by_language = {one.language: one for one in shown.languages}
     assert by_language["en"].sms_count == 1 and by_language["es"].held == 1 and by_language["es"].sms_count == 0
     assert shown.unreached_by_reason == {"no consent": 1} and shown.family_count == 3

@@ -1,4 +1,4 @@
-"""The reason for an absence, in a family's own words, lands in the right bucket; what would help becomes a need."""
+"""The reason for an absence, in a family's own words, gets the right category; what would help becomes a need."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -41,76 +41,78 @@ SCRIPTED = [
     ("am", "ትኩሳት አለው", "illness"),
     ("es", "un asunto de familia", "other"),
 ]
-"""SEED_MAP 0b: in the words of families; none of them is a label of the question."""
+"""SEED_MAP 0b: words that families use. None of them is a label of the question."""
 
 
-def of_language(services: Runtime, family: Family, language: str) -> Family:
-    with services.database.write() as db:
+def with_language(runtime: Runtime, family: Family, language: str) -> Family:
+    with runtime.database.write() as db:
         channel = "whatsapp" if family.address.startswith("whatsapp:") else "sms"
         contact = contacts.add(db, family.address, channel, now())
         contacts.set_language(db, contact.id, language)
     return family
 
 
-def report(services: Runtime, family: Family, reason: str) -> str:
-    """The question for the reason is answered; the rest of the flow is not what is tested."""
+def report_reason(runtime: Runtime, family: Family, reason: str) -> str:
+    """Answer the question about the reason. The rest of the flow isn't tested here."""
     family.text("my child will be absent today")
     family.text("Ana, Lincoln")
     family.text("today")
     return family.text(reason)
 
 
-def counted(services: Runtime) -> list[tuple[str, str | None, str]]:
-    with services.database.read() as db:
+def list_absences(runtime: Runtime) -> list[tuple[str, str | None, str]]:
+    with runtime.database.read() as db:
         rows = db.execute(select(absences.absences).order_by(absences.absences.c.id)).all()
     return [(row.language, row.school, row.outcome or row.reason) for row in rows]
 
 
 @pytest.mark.long
-def test_twenty_scripted_absences_get_the_right_reason(services: Runtime, new_family: NewFamily) -> None:
+def test_twenty_scripted_absences_get_the_right_reason(runtime: Runtime, new_family: NewFamily) -> None:
     for number, (language, words, bucket) in enumerate(SCRIPTED):
-        family = of_language(services, new_family(f"+121755502{number:02}"), language)
-        answer = report(services, family, words)
-        if len(counted(services)) == number:  # not understood: the closest is asked for once, then it is something else
+        family = with_language(runtime, new_family(f"+121755502{number:02}"), language)
+        answer = report_reason(runtime, family, words)
+        if (
+            len(list_absences(runtime)) == number
+        ):  # not understood: the bot asks once about the closest reason, then records "something else"
             assert bucket == "other", (words, answer)
             family.text(words)
-        assert counted(services)[number:] == [(language, "lincoln", bucket)], words
+        assert list_absences(runtime)[number:] == [(language, "lincoln", bucket)], words
     assert len(SCRIPTED) >= 20 and {one for _, _, one in SCRIPTED} == set(absences.ABSENCE_REASONS)
 
 
-def test_repeated_message_counts_once_and_no_words_are_stored(services: Runtime, family: Family) -> None:
-    of_language(services, family, "en")
-    report(services, family, "fever")
+def test_repeated_message_counts_once_and_no_words_are_stored(runtime: Runtime, family: Family) -> None:
+    with_language(runtime, family, "en")
+    report_reason(runtime, family, "fever")
     family.text("fever", MessageSid=family.sid)
-    assert counted(services) == [("en", "lincoln", "illness")]
-    with services.database.read() as db:
+    assert list_absences(runtime) == [("en", "lincoln", "illness")]
+    with runtime.database.read() as db:
         (row,) = db.execute(text("SELECT * FROM absences")).mappings()
     assert not {"name", "words", "status", "nationality"} & row.keys() and "fever" not in str(dict(row))
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         assert absences.forget_families_before(db, now()) == 1
         (row,) = db.execute(text("SELECT contact_id, case_id, reason FROM absences"))
     assert tuple(row) == (None, None, "illness")
 
 
-def test_fear_creates_a_need_with_owner_and_due_date(services: Runtime, family: Family) -> None:
-    of_language(services, family, "en")
-    report(services, family, "we are scared")
-    assert counted(services) == [("en", "lincoln", "fear")]
+def test_fear_creates_a_need_with_owner_and_due_date(runtime: Runtime, family: Family) -> None:
+    with_language(runtime, family, "en")
+    report_reason(runtime, family, "we are scared")
+    assert list_absences(runtime) == [("en", "lincoln", "fear")]
     family.text("something else")
     family.text("a safe way to walk, we have no visa")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         (need,) = support_needs.list_open(db)
         raw = db.execute(text("SELECT sealed_words FROM support_needs")).scalar_one()
     assert (need.kind, need.owner, need.due_on, need.school) == ("other", "ana_ruiz", date(2026, 11, 30), "lincoln")
     assert "safe way" in need.words and "visa" not in need.words and "safe way" not in raw
 
 
-def test_same_need_is_recorded_once(services: Runtime, family: Family) -> None:
-    of_language(services, family, "en")
+def test_same_need_is_recorded_once(runtime: Runtime, family: Family) -> None:
+    with_language(runtime, family, "en")
     for _ in range(2):
         family.text("I am afraid to send my child to school")
         family.text("1")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert [one.kind for one in support_needs.list_open(db)] == ["bus"]
 
 
@@ -124,13 +126,13 @@ ANSWERS = [
 @pytest.mark.parametrize("reported", [False, True])
 @pytest.mark.parametrize(("answers", "bucket"), ANSWERS)
 def test_check_in_answer_counts_once(
-    services: Runtime, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
+    runtime: Runtime, family: Family, answers: tuple[str, ...], bucket: str | None, reported: bool
 ) -> None:
-    """Where the family had reported the absence itself the answer is its reason; else the answer is the report."""
-    of_language(services, family, "en")
+    """If the family reported the absence itself, the answer is its reason. Otherwise the answer is the report."""
+    with_language(runtime, family, "en")
     if reported:
-        report(services, family, "an appointment")
-    with services.database.write() as db:
+        report_reason(runtime, family, "an appointment")
+    with runtime.database.write() as db:
         known = contacts.find(db, family.address)
         assert known is not None
         contacts.set_attribute(db, known.id, "school", "lincoln", now())
@@ -138,18 +140,18 @@ def test_check_in_answer_counts_once(
             follow_ups.claim(db, number, "dropped")
         follow_ups.plan(db, ("check-in", 0), known.id, follow_ups.FollowUpTarget("absence_check_in"), now())
         (number,) = follow_ups.list_due(db, now(), 9)
-    following.start(services, number)
+    following.start(runtime, number)
     said = [family.text(words) for words in answers]
     before = [("en", "lincoln", "other")] if reported else []
-    assert counted(services) == ([("en", "lincoln", bucket)] if bucket else before), said
+    assert list_absences(runtime) == ([("en", "lincoln", bucket)] if bucket else before), said
     if answers[0] in ("5", "6"):
         assert "attendance office" in said[-1]
     if bucket == "fear":
         assert said[0].startswith("Your fear makes sense"), "the fear is met before anything is passed on"
 
 
-def test_check_in_and_report_recognize_the_same_words(services: Runtime) -> None:
-    flows = services.library.flows.flows
+def test_check_in_and_report_recognize_the_same_words(runtime: Runtime) -> None:
+    flows = runtime.library.flows.flows
     asked, reported = flows["absence_check_in"].steps["open"].choices, flows["report_absence"].steps["reason"].choices
     for name in ("afraid", "travel", "sick", "work"):
         assert asked[name] == reported[name].model_copy(update={"then": asked[name].then})

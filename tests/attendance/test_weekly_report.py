@@ -1,4 +1,4 @@
-"""The weekly figures: what the page and the file show together lets nobody compute a hidden number."""
+"""The weekly counts: the page and the export together reveal no hidden number."""
 
 import csv
 import re
@@ -30,8 +30,8 @@ Shown = Mapping[Key, int | None]
 
 
 @st.composite
-def people(draw: st.DrawFn) -> tuple[list[str], list[str], list[str], dict[Key, int]]:
-    """Reports, each with a school, a language and a reason: the two tables agree, as those of real reports do."""
+def absence_reports(draw: st.DrawFn) -> tuple[list[str], list[str], list[str], dict[Key, int]]:
+    """Generate reports with a school, a language, and a reason, so that both tables agree as real ones do."""
     schools, languages, reasons = (
         [f"{prefix}{number}" for number in range(draw(st.integers(1, most)))]
         for prefix, most in (("s", 4), ("l", 5), ("r", 4))
@@ -49,8 +49,8 @@ def people(draw: st.DrawFn) -> tuple[list[str], list[str], list[str], dict[Key, 
     return schools, languages, reasons, {(*row, one): counts[*row, one] for row in rows for one in reasons}
 
 
-def identities(rows: Mapping[str, list[str]], reasons: list[str]) -> Iterator[dict[Key, int]]:
-    """Everything that everybody knows: rows, columns and both tables' sums add up."""
+def build_equations(rows: Mapping[str, list[str]], reasons: list[str]) -> Iterator[dict[Key, int]]:
+    """Return the public equations: rows, columns, and the totals of both tables."""
     for table, own in rows.items():
         for row in own:
             yield {(table, row, one): 1 for one in reasons} | {(table, row, TOTAL): -1}
@@ -60,8 +60,8 @@ def identities(rows: Mapping[str, list[str]], reasons: list[str]) -> Iterator[di
     yield {(ALL_TABLES, TOTAL, one): 1 for one in reasons} | {(ALL_TABLES, TOTAL, TOTAL): -1}
 
 
-def solved(lines: Iterator[dict[Key, int]], shown: Shown) -> set[Key]:
-    """The hidden figures that follow by adding and subtracting: Gauss and Jordan, exactly."""
+def solve_hidden_counts(lines: Iterator[dict[Key, int]], shown: Shown) -> set[Key]:
+    """Compute the hidden counts that follow by linear algebra (Gauss-Jordan, exact)."""
     unknown = [key for key, count in shown.items() if count is None]
     place = {key: number for number, key in enumerate(unknown)}
     matrix = []
@@ -89,26 +89,26 @@ def solved(lines: Iterator[dict[Key, int]], shown: Shown) -> set[Key]:
 
 
 @settings(max_examples=60, deadline=None)
-@given(people())
+@given(absence_reports())
 def test_hidden_counts_cannot_be_computed_from_both_tables(
     given_: tuple[list[str], list[str], list[str], dict[Key, int]],
 ) -> None:
     schools, languages, reasons, counts = given_
     shown = small_cell_suppression.suppress_linked_tables(("school", "language"), reasons, counts)
-    assert solved(identities({"school": schools, "language": languages}, reasons), shown) == set()
+    assert solve_hidden_counts(build_equations({"school": schools, "language": languages}, reasons), shown) == set()
     assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
     assert all(shown[key] in (None, count) for key, count in counts.items())
 
 
 SMALL, MOST = 3, 7
-"""Ten would be too many tables to try: the same with three."""
+"""Ten would be too many tables to try. The same rule with three."""
 
 
 @pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=6), st.integers(0, 10**6))
 def test_every_hidden_count_stays_ambiguous(sizes: list[int], seed: int) -> None:
-    """Nothing is counted below zero, and both tables agree: still each hidden figure has so much room."""
+    """No count is below zero, and both tables agree. Each hidden count must still have enough possible values."""
     random, reasons = Random(seed), ["r0", "r1"]
     rows = [("school", "s0"), ("school", "s1"), ("language", "l0"), ("language", "l1")]
     counts = Counter[Key]({(*row, r): 0 for row in rows for r in reasons})
@@ -144,10 +144,10 @@ def test_tables_with_different_totals_are_refused() -> None:
         small_cell_suppression.suppress_linked_tables(("school", "language"), ["r"], counts)
 
 
-def fill(services: Runtime, weeks: int, size: int, seed: int) -> None:
-    """Reports of the last weeks, with languages and schools as they are: a few large, many small."""
-    random, today = Random(seed), services.library.district.to_local_time(now()).date()
-    schools, languages = ["lincoln", "harbor", "riverbend", None], list(services.library.district.languages)
+def add_absences(runtime: Runtime, weeks: int, size: int, seed: int) -> None:
+    """Store realistic reports for the last weeks: a few large languages and schools, many small ones."""
+    random, today = Random(seed), runtime.library.district.to_local_time(now()).date()
+    schools, languages = ["lincoln", "harbor", "riverbend", None], list(runtime.library.district.languages)
     rows = []
     for number, monday in enumerate(weekly_report.list_mondays(today, weeks)):
         for report in range(size):
@@ -163,12 +163,12 @@ def fill(services: Runtime, weeks: int, size: int, seed: int) -> None:
                 language,
             )
             rows.append({**vars(new), "created_at": now()})
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         db.execute(insert(absences.absences), rows)
 
 
-def cells_of(page: str, caption: str) -> dict[tuple[str, int], int | None]:
-    """What a table of the page shows: (row's words, column's number) → count, None: hidden."""
+def parse_cells(page: str, caption: str) -> dict[tuple[str, int], int | None]:
+    """Parse a table of the page: (row label, column number) → count, or None if hidden."""
     part = page.split(f'role="region" aria-label="{caption}"')[1].split("</table>", maxsplit=1)[0]
     found: dict[tuple[str, int], int | None] = {}
     for row in part.split("<tbody>")[1].split("<tr>")[1:]:
@@ -180,13 +180,13 @@ def cells_of(page: str, caption: str) -> dict[tuple[str, int], int | None]:
 
 @pytest.mark.parametrize(("size", "seed"), [(6, 1), (60, 2), (400, 3)])
 def test_suppressed_cells_cannot_be_recovered_from_page_plus_export(
-    services: Runtime, logged_in: As, size: int, seed: int
+    runtime: Runtime, logged_in: As, size: int, seed: int
 ) -> None:
-    """All that is shown of each week on its page, week by week, before and after, and in the file: one system."""
-    fill(services, 3, size, seed)
+    """Combine each week's page, the before-and-after counts, and the export into one system of equations."""
+    add_absences(runtime, 3, size, seed)
     browser = logged_in("ana_ruiz")
     mondays = [
-        one.isoformat() for one in weekly_report.list_mondays(services.library.district.to_local_time(now()).date())
+        one.isoformat() for one in weekly_report.list_mondays(runtime.library.district.to_local_time(now()).date())
     ]
     lines = list(csv.reader(StringIO(browser.get("/console/attendance.csv").text)))
     file: dict[tuple[str, Key], int | None] = {}
@@ -198,11 +198,11 @@ def test_suppressed_cells_cannot_be_recovered_from_page_plus_export(
         shown: dict[Key, int | None] = {}
         columns = ["Illness", "Fear", "Getting to school", "Work", "Something else", ""]
         for table, caption in (("school", "Reasons by school"), ("language", "Reasons by language")):
-            for (row, column), count in cells_of(page, caption).items():
+            for (row, column), count in parse_cells(page, caption).items():
                 key = (ALL_TABLES, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
                 assert shown.get(key, count) == count
                 shown[key] = count
-        for (row, column), count in cells_of(page, "Week by week").items():
+        for (row, column), count in parse_cells(page, "Week by week").items():
             if row == monday:
                 assert shown[ALL_TABLES, TOTAL, columns[column]] == count, "the weeks' table says no more"
         for (week, (table, row, column)), count in file.items():
@@ -217,7 +217,7 @@ def test_suppressed_cells_cannot_be_recovered_from_page_plus_export(
             name: list(dict.fromkeys(row for table, row, _ in shown if table == name))
             for name in ("school", "language")
         }
-        assert solved(identities(rows, columns[:-1]), shown) == set(), monday
+        assert solve_hidden_counts(build_equations(rows, columns[:-1]), shown) == set(), monday
         assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
         assert number == 0 or "Before (weeks" in page
     if size == 400:
@@ -226,16 +226,16 @@ def test_suppressed_cells_cannot_be_recovered_from_page_plus_export(
 
 @pytest.mark.parametrize(("size", "seed"), [(9, 1), (90, 2), (500, 3)])
 def test_needs_by_school_cannot_be_recovered_from_page_plus_export(
-    services: Runtime, logged_in: As, size: int, seed: int
+    runtime: Runtime, logged_in: As, size: int, seed: int
 ) -> None:
-    """Page and file of one week's needs, by school and by what became of them, as one system."""
+    """Combine the page and the export of one week's needs, by school and by state, into one system of equations."""
     random, monday = (
         Random(seed),
-        weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0],
+        weekly_report.list_mondays(runtime.library.district.to_local_time(now()).date(), 1)[0],
     )
     schools = ["lincoln", "harbor", "riverbend", None]
-    end = weekly_report.get_week_end(services.library.district, monday)
-    with services.database.write() as db:
+    end = weekly_report.get_week_end(runtime.library.district, monday)
+    with runtime.database.write() as db:
         for number in range(size):
             school, kind = (
                 schools[int(4 * random.random() ** 2)],
@@ -250,13 +250,13 @@ def test_needs_by_school_cannot_be_recovered_from_page_plus_export(
     page, columns = browser.get(f"/console/attendance?week={monday}").text, [*support_needs.SUPPORT_NEED_KINDS, ""]
     shown: dict[Key, int | None] = {}
     for table, caption in (("school", "What would help, by school"), ("state", "Status")):
-        for (row, column), count in cells_of(page, caption).items():
+        for (row, column), count in parse_cells(page, caption).items():
             key = (ALL_TABLES, TOTAL, columns[column]) if row == "All" else (table, row, columns[column])
             assert shown.get(key, count) == count
             shown[key] = count
     rows = {name: list(dict.fromkeys(row for one, row, _ in shown if one == name)) for name in ("school", "state")}
     assert rows["school"][0] == "Lincoln Elementary" and len(rows["state"]) == 2
-    assert solved(identities(rows, columns[:-1]), shown) == set()
+    assert solve_hidden_counts(build_equations(rows, columns[:-1]), shown) == set()
     assert all(count is None or count >= MIN_SHOWN_COUNT for count in shown.values())
     lines = [line for line in csv.reader(StringIO(browser.get("/console/attendance.csv").text)) if len(line) == 5]
     file = [line[4] for line in lines if line[0] == str(monday) and line[1].startswith("need")]
@@ -264,7 +264,7 @@ def test_needs_by_school_cannot_be_recovered_from_page_plus_export(
     assert size < 500 or any(count for count in shown.values())
 
 
-def test_before_and_after_are_averages_of_shown_counts(services: Runtime, logged_in: As) -> None:
+def test_before_and_after_are_averages_of_shown_counts(runtime: Runtime, logged_in: As) -> None:
     weeks = [
         weekly_report.AttendanceWeek(
             monday, {("", "", name): count for name, count in zip((*ABSENCE_REASONS, ""), counts, strict=True)}, {}
@@ -301,10 +301,10 @@ def test_before_and_after_are_averages_of_shown_counts(services: Runtime, logged
     ],
 )
 def test_known_reason_share_is_shown_next_to_target(
-    services: Runtime, logged_in: As, illness: int, fear: int, other: int, shown: str
+    runtime: Runtime, logged_in: As, illness: int, fear: int, other: int, shown: str
 ) -> None:
-    monday = weekly_report.list_mondays(services.library.district.to_local_time(now()).date(), 1)[0]
-    with services.database.write() as db:
+    monday = weekly_report.list_mondays(runtime.library.district.to_local_time(now()).date(), 1)[0]
+    with runtime.database.write() as db:
         for number, reason in enumerate(["illness"] * illness + ["fear"] * fear + ["other"] * other):
             place = ("lincoln", "harbor")[number % 2], ("en", "es")[number % 2]
             new = Absence(f"k:{number}", None, None, place[0], monday, reason, place[1])  # type: ignore[arg-type]
@@ -316,12 +316,12 @@ def test_known_reason_share_is_shown_next_to_target(
         assert 0 < int(line.split(shown)[1].split()[0]) <= 96
 
 
-def test_published_week_does_not_change(services: Runtime) -> None:
+def test_published_week_does_not_change(runtime: Runtime) -> None:
     at = now()
-    district = services.library.district
+    district = runtime.library.district
     monday = weekly_report.list_mondays(district.to_local_time(at).date())[0]
     end = weekly_report.get_week_end(district, monday)
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         absences.add(db, Absence("a", 1, 1, None, monday, "other", "en"), end - timedelta(days=5))
         absences.add(db, Absence("b", 2, 2, None, monday, "other", "en"), end - timedelta(days=5))
         absences.set_outcome(db, 1, 1, end, "fear", end - timedelta(hours=1))
@@ -335,17 +335,17 @@ def test_published_week_does_not_change(services: Runtime) -> None:
     assert counted["school", "lincoln", "bus"] == 2
 
 
-def test_absence_tables_have_no_status_columns(services: Runtime) -> None:
+def test_absence_tables_have_no_status_columns(runtime: Runtime) -> None:
     forbidden = re.compile("status|citizen|nation|immigra|visa|birth|name|words|text|phone")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         for table in ("absences", "absence_calls"):
             names = [column["name"] for column in inspect(db.connection).get_columns(table)]
             assert names and not [name for name in names if forbidden.search(name)]
 
 
-def test_page_does_not_show_the_current_week(services: Runtime, logged_in: As) -> None:
-    today = services.library.district.to_local_time(now()).date()
-    with services.database.write() as db:
+def test_page_does_not_show_the_current_week(runtime: Runtime, logged_in: As) -> None:
+    today = runtime.library.district.to_local_time(now()).date()
+    with runtime.database.write() as db:
         for number in range(40):
             absences.add(
                 db, Absence(f"n{number}", None, None, "lincoln", today, "fear", "es"), datetime.now(now().tzinfo)

@@ -1,1 +1,1 @@
-"""`make audit` (a part of `make check`): are the packages of the lock known to be unsafe, or not what was locked?"""
+"""`make audit` (part of `make check`): find unsafe packages and packages that differ from the lock."""

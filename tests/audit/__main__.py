@@ -1,4 +1,6 @@
-"""`python -m tests.audit`: the rules first, then pip-audit.  Exits with 1 for a fault, and says so if nobody could be asked."""
+"""`python -m tests.audit`: check the rules, then run pip-audit. Exit with 1 on a fault, and say so if no server
+answered.
+"""
 
 import json
 import subprocess
@@ -8,25 +10,29 @@ from pathlib import Path
 from typing import Any
 
 from bot.base.settings import ROOT
-from tests.audit.rules import LOCKS, all_faults, entries
+from tests.audit.rules import LOCKS, find_all_problems, parse_requirements
 
 OPTIONS = ("--disable-pip", "--no-deps", "--format", "json", "--progress-spinner", "off", "--timeout", "10")
-NOT_ASKED = (
+UNREACHABLE = (
     "audit: the advisory database could not be asked from here ({why}). Only the committed rules were checked"
     " (tests/audit/floors.txt): run `make audit` where there is a network before you deploy."
 )
 
 
 def main() -> int:
-    """The exit code."""
-    wrong = all_faults()
-    pins = sorted({pin.split(";")[0].strip() for lock in LOCKS for pin, _ in entries((ROOT / lock).read_text())})
+    """Run the audit and return the exit code."""
+    wrong = find_all_problems()
+    pins = sorted(
+        {pin.split(";")[0].strip() for lock in LOCKS for pin, _ in parse_requirements((ROOT / lock).read_text())}
+    )
     print(*wrong, sep="\n", end="\n" if wrong else "")
-    answered, why = ask(pins[:1])  # one package tells whether anybody answers, before the others are asked for
+    answered, why = query_pip_audit(
+        pins[:1]
+    )  # one package shows whether a server answers before the others are requested
     if not answered:
-        print(NOT_ASKED.format(why=why))
+        print(UNREACHABLE.format(why=why))
         return 1 if wrong else 0
-    found, why = ask(pins)
+    found, why = query_pip_audit(pins)
     for one in found:
         for advisory in one.get("vulns", []):
             wrong.append(one["name"])
@@ -36,10 +42,10 @@ def main() -> int:
     return 1 if wrong else 0
 
 
-def ask(pins: list[str]) -> tuple[list[dict[str, Any]], str]:
-    """What is known of these packages; of none, and why, if nobody answers.
+def query_pip_audit(pins: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Return known problems of these packages, or none and a reason if no server answers.
 
-    pip-audit says "no known vulnerabilities" and exits with 0 for packages that it could not ask about.
+    pip-audit says "no known vulnerabilities" and exits with 0 for packages that it couldn't look up.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pins.txt"

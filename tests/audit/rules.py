@@ -1,4 +1,4 @@
-"""What can be said of a lock without asking anybody: each file has its hash, and no package is older than it may be."""
+"""Check a lock file offline: each file has its hash, and no package is older than allowed."""
 
 import re
 from collections.abc import Iterator
@@ -14,19 +14,19 @@ FLOORS = Path(__file__).parent / "floors.txt"
 PINNED = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[\w,-]+\])?==(?P<version>\S+?)( ?;.*)?")
 
 
-def entries(lock: str) -> Iterator[tuple[str, list[str]]]:
-    """Each requirement of a lock's text, with its hashes."""
+def parse_requirements(lock: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield each requirement of a lock text with its hashes."""
     for whole in lock.replace("\\\n", " ").splitlines():
         words = whole.split(" --hash=")
         if whole.strip() and not whole.lstrip().startswith("#"):
             yield words[0].strip(), [one.strip() for one in words[1:]]
 
 
-def faults(lock: str, floors: str) -> list[str]:
-    """What is wrong with this lock, a sentence each."""
+def find_problems(lock: str, floors: str) -> list[str]:
+    """Return the problems of this lock, one sentence each."""
     lowest = {one.name: one for one in map(Requirement, _lines(floors))}
     found = []
-    for requirement, hashes in entries(lock):
+    for requirement, hashes in parse_requirements(lock):
         match = PINNED.fullmatch(requirement)
         if not match:
             found.append(f"'{requirement}' is not pinned to one version of a package: run make lock.")
@@ -39,10 +39,10 @@ def faults(lock: str, floors: str) -> list[str]:
     return found
 
 
-def all_faults() -> list[str]:
-    """The same for every lock of the checkout."""
+def find_all_problems() -> list[str]:
+    """Return the problems of every lock file in the checkout."""
     floors = FLOORS.read_text()
-    return [f"{name}: {one}" for name in LOCKS for one in faults((ROOT / name).read_text(), floors)]
+    return [f"{name}: {one}" for name in LOCKS for one in find_problems((ROOT / name).read_text(), floors)]
 
 
 def _lines(text: str) -> Iterator[str]:

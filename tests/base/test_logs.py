@@ -1,6 +1,6 @@
-"""Log lines: JSON, followed by a trace, and nothing of a family in them, whatever broke.
+"""Log lines are JSON with a trace id and contain no family data, whatever fails.
 
-The errors are real ones: of SQLAlchemy on a database, of Twilio's client and of requests over HTTP.
+The errors are real: SQLAlchemy with a database, Twilio's client, and requests over HTTP.
 """
 
 import ast
@@ -46,7 +46,7 @@ PLANTED = (NUMBER, "2175559876", "555-9876", NAME, WORDS, "Cypress")
 
 
 class Lines(logging.Handler):
-    """What would have been written, line by line."""
+    """Collect the log output, line by line."""
 
     def __init__(self, machine: bool) -> None:
         super().__init__()
@@ -54,17 +54,17 @@ class Lines(logging.Handler):
         self.stream = io.StringIO()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """As in the base class."""
+        """Override the base class."""
         self.stream.write(self.format(record) + "\n")
 
     @property
     def text(self) -> str:
-        """Everything."""
+        """Return the whole output."""
         return self.stream.getvalue()
 
     @property
     def found(self) -> list[dict[str, Any]]:
-        """Each line's object."""
+        """Parse each line."""
         return [json.loads(line) for line in self.text.splitlines()]
 
 
@@ -88,31 +88,35 @@ def _listening(machine: bool) -> Iterator[Lines]:
     root.setLevel(before)
 
 
-def of_sqlalchemy(services: Runtime) -> None:
-    with services.database.write() as db:
+def raise_sqlalchemy_error(runtime: Runtime) -> None:
+    with runtime.database.write() as db:
         db.execute(text("INSERT INTO cases (about, no_such) VALUES (:a, :b)"), {"a": WORDS, "b": NUMBER})
 
 
-def of_twilio(services: Runtime) -> None:
-    services.channel._client.messages.create(to=NUMBER, body=WORDS)  # type: ignore[attr-defined]
+def raise_twilio_error(runtime: Runtime) -> None:
+    runtime.channel._client.messages.create(to=NUMBER, body=WORDS)  # type: ignore[attr-defined]
 
 
-def of_requests(services: Runtime) -> None:
+def raise_requests_error(runtime: Runtime) -> None:
     requests.get(f"http://127.0.0.1:9/Messages?To={NUMBER}&Body={NAME}", timeout=1)
 
 
-def of_ours(services: Runtime) -> None:
+def raise_own_error(runtime: Runtime) -> None:
     try:
         raise ValueError(f"cannot read {WORDS} of {NAME}")
     except ValueError as error:
         raise RuntimeError(f"while writing to {NUMBER}") from error
 
 
-@pytest.mark.parametrize("break_it", [of_sqlalchemy, of_twilio, of_requests, of_ours])
-def test_errors_log_location_without_content(break_it: Any, services: Runtime, lines: Lines) -> None:
+@pytest.mark.parametrize(
+    "break_it", [raise_sqlalchemy_error, raise_twilio_error, raise_requests_error, raise_own_error]
+)
+def test_errors_log_location_without_content(break_it: Any, runtime: Runtime, lines: Lines) -> None:
     with pytest.raises((SQLAlchemyError, TwilioRestException, requests.RequestException, RuntimeError)) as caught:
-        break_it(services)
-    assert break_it in (of_sqlalchemy, of_twilio) or any(word in str(caught.value) for word in PLANTED)
+        break_it(runtime)
+    assert break_it in (raise_sqlalchemy_error, raise_twilio_error) or any(
+        word in str(caught.value) for word in PLANTED
+    )
     for name in ("bot.somewhere", "some.library", "rq.worker", "worker"):
         logging.getLogger(name).error("it broke: id=%s", 7, exc_info=caught.value)
     assert "test_logs.py" in lines.text and caught.type.__name__ in lines.text
@@ -120,9 +124,9 @@ def test_errors_log_location_without_content(break_it: Any, services: Runtime, l
     assert not [word for word in PLANTED if word in logs.format_exception_line(caught.value)]
 
 
-def test_sql_errors_do_not_contain_parameters(services: Runtime) -> None:
+def test_sql_errors_do_not_contain_parameters(runtime: Runtime) -> None:
     with pytest.raises(SQLAlchemyError) as caught:
-        of_sqlalchemy(services)
+        raise_sqlalchemy_error(runtime)
     assert not [word for word in PLANTED if word in str(caught.value)]
 
 
@@ -151,19 +155,19 @@ def test_phone_number_is_hidden_in_every_spelling(number: str) -> None:
 
 
 def test_message_trace_runs_from_webhook_to_status_callback(
-    services: Runtime, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, family: Family, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: runtime)
     family.text(f"ICE is at my door right now, I am {NAME}")
-    trace = services.database.vault.compute_lookup_hash(family.sid)[:12]
-    job = next(iter(Queue("urgent", connection=services.redis, serializer=JSONSerializer).jobs))
+    trace = runtime.database.vault.compute_lookup_hash(family.sid)[:12]
+    job = next(iter(Queue("urgent", connection=runtime.redis, serializer=JSONSerializer).jobs))
     assert job.meta == {"trace": trace}, "the job carries it"
-    worker(services).work(burst=True)
-    with services.database.read() as db:
+    worker(runtime).work(burst=True)
+    with runtime.database.read() as db:
         pages = deliveries.list_for_case(db, 1)
     assert pages and {one.trace for one in pages} == {trace}, "so do the rows"
     sent = next(one for one in pages if one.sid)
-    record_report(services, DeliveryReport(sent.sid or "", "delivered", sent.id))
+    record_report(runtime, DeliveryReport(sent.sid or "", "delivered", sent.id))
     events = [line["event"] for line in as_json.found if line.get("trace") == trace]
     assert {"paged", "sent", "reported"} <= set(events), events
     assert NAME not in as_json.text and family.address not in as_json.text
@@ -171,14 +175,14 @@ def test_message_trace_runs_from_webhook_to_status_callback(
 
 
 def test_announcement_trace_reaches_its_threads(
-    services: Runtime, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, district: District, twilio: TwilioStandIn, as_json: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "get_runtime", lambda: services)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: runtime)
     monkeypatch.setattr("os.nice", lambda _: 0)
     monkeypatch.setattr("bot.announcements.provider_requests.FIRST_LOOKUP_DELAY", timedelta(0))
     district.family("+12175550161")
     number = district.say()
-    services.redis.flushdb()  # another worker has done the other jobs: sending makes way for them
+    runtime.redis.flushdb()  # another worker has done the other jobs: the broadcast yields to them
     twilio.fail_next("drop_after_accept")
     jobs.start_announcement(number)
     for _ in range(3):
@@ -191,28 +195,28 @@ def test_announcement_trace_reaches_its_threads(
 
 
 def test_log_explains_why_a_message_was_not_sent(
-    services: Runtime, family: Family, new_family: Callable[[str], Family], as_json: Lines
+    runtime: Runtime, family: Family, new_family: Callable[[str], Family], as_json: Lines
 ) -> None:
     family.text("ICE is at my door right now")
     new_family("+12175550143").text("TAKE 1")
     family.text("STOP")
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         contact = contacts.find(db, family.address)
         assert contact
         planned = deliveries.plan_staff_message(db, contact.id, WORDS, now(), kind="notice")
-    deliver(services, planned)
+    deliver(runtime, planned)
     found = {line["event"]: line for line in as_json.found}
     assert found["taken"]["how"] == "by_text" and found["no delivery route"]["reason"] == "stopped"
     assert found["taken"]["case"] == 1 and not [word for word in PLANTED if word in as_json.text]
 
 
-def test_failed_job_stores_location_but_no_content_in_redis(services: Runtime, as_json: Lines) -> None:
-    logging.getLogger("rq").setLevel(logging.WARNING)  # as `--quiet` does
-    enqueue(services.redis, "default", "tests.base.test_logs.breaks", NUMBER)
-    worker(services, "default").work(burst=True)
-    queue = Queue("default", connection=services.redis, serializer=JSONSerializer)
+def test_failed_job_stores_location_but_no_content_in_redis(runtime: Runtime, as_json: Lines) -> None:
+    logging.getLogger("rq").setLevel(logging.WARNING)  # like `--quiet`
+    enqueue(runtime.redis, "default", "tests.base.test_logs.breaks", NUMBER)
+    worker(runtime, "default").work(burst=True)
+    queue = Queue("default", connection=runtime.redis, serializer=JSONSerializer)
     failed = FailedJobRegistry(queue=queue).get_job_ids()
-    job = Job.fetch(failed[0], connection=services.redis, serializer=JSONSerializer)
+    job = Job.fetch(failed[0], connection=runtime.redis, serializer=JSONSerializer)
     kept = job.latest_result()
     assert kept is not None and kept.type == Result.Type.FAILED
     assert "test_logs.py" in (kept.exc_string or "") and "RuntimeError" in (kept.exc_string or "")
@@ -220,38 +224,38 @@ def test_failed_job_stores_location_but_no_content_in_redis(services: Runtime, a
     assert any(line["event"] == "job failed" and line["exception"] for line in as_json.found)
 
 
-def test_worker_reregisters_after_redis_flush(services: Runtime) -> None:
-    mine = worker(services)
+def test_worker_reregisters_after_redis_flush(runtime: Runtime) -> None:
+    mine = worker(runtime)
     mine.register_birth()
-    services.redis.flushdb()
-    assert Worker.all(connection=services.redis) == []
+    runtime.redis.flushdb()
+    assert Worker.all(connection=runtime.redis) == []
     mine.heartbeat()
-    (found,) = Worker.all(connection=services.redis)
+    (found,) = Worker.all(connection=runtime.redis)
     assert found.last_heartbeat is not None
     mine.register_death()
-    assert Worker.all(connection=services.redis) == [], "one that has ended is not"
+    assert Worker.all(connection=runtime.redis) == [], "one that has ended is not"
 
 
 def breaks(number: str) -> None:
     raise RuntimeError(f"cannot write to {number} of {NAME}")
 
 
-def worker(services: Runtime, *names: str) -> ReconnectingWorker:
-    """Our worker in this process: no fork, so that its lines are heard here."""
-    queues = [Queue(one, connection=services.redis, serializer=JSONSerializer) for one in names or ("urgent",)]
-    return InHere(queues, connection=services.redis, serializer=JSONSerializer)
+def worker(runtime: Runtime, *names: str) -> ReconnectingWorker:
+    """Run our worker in this process, without a fork, so that its log lines can be read here."""
+    queues = [Queue(one, connection=runtime.redis, serializer=JSONSerializer) for one in names or ("urgent",)]
+    return InProcessWorker(queues, connection=runtime.redis, serializer=JSONSerializer)
 
 
-class InHere(ReconnectingWorker):
-    """Works without a work-horse."""
+class InProcessWorker(ReconnectingWorker):
+    """Run jobs without a work-horse."""
 
     def execute_job(self, job: Job, queue: Queue, *args: Any, **kwargs: Any) -> None:
-        """As rq's SimpleWorker does."""
+        """Behave like rq's SimpleWorker."""
         self.perform_job(job, queue, self.prepare_execution(job))
 
 
 def test_log_messages_are_literals_never_built_strings() -> None:
-    """A line's words come from the program; what differs are its arguments, which are looked at one by one."""
+    """The message of a log line is a constant. Only its arguments vary, and each is checked."""
     for path in (settings.ROOT / "bot").rglob("*.py"):
         assert "structlog.get_logger" not in path.read_text(), f"{path}: its lines would pass by the redaction"
         for node in ast.walk(ast.parse(path.read_text())):

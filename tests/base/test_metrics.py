@@ -1,4 +1,4 @@
-"""What Prometheus gets: for the token alone, right, nothing of a family, and the same names as the files in deploy/."""
+"""Prometheus metrics: they need the token, are correct, contain no family data, and use the names in deploy/."""
 
 import os
 from datetime import timedelta
@@ -29,19 +29,19 @@ TOKEN = "t" * 24
 
 
 @pytest.fixture
-def asked(services: Runtime, client: FlaskClient) -> "Asked":
-    services.settings.__dict__["metrics_token"] = TOKEN
-    return Asked(client)
+def read_metrics(runtime: Runtime, client: FlaskClient) -> "MetricsReader":
+    runtime.settings.__dict__["metrics_token"] = TOKEN
+    return MetricsReader(client)
 
 
-class Asked:
-    """Prometheus."""
+class MetricsReader:
+    """Return a function that reads the metrics as Prometheus does."""
 
     def __init__(self, client: FlaskClient) -> None:
         self.client, self.text = client, ""
 
     def __call__(self) -> dict[tuple[str, ...], float]:
-        """(name, label values …) → value, read anew."""
+        """Read (name, label values …) → value again."""
         self.client.application.extensions.pop("puente_figures", None)
         answer = self.client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
         assert answer.status_code == 200
@@ -50,9 +50,9 @@ class Asked:
         return {(one.name, *one.labels.values()): one.value for family in families for one in family.samples}
 
 
-def test_metrics_require_the_token(services: Runtime, client: FlaskClient) -> None:
+def test_metrics_require_the_token(runtime: Runtime, client: FlaskClient) -> None:
     assert client.get("/metrics").status_code == 404, "not there without a token"
-    services.settings.__dict__["metrics_token"] = TOKEN
+    runtime.settings.__dict__["metrics_token"] = TOKEN
     for headers in (
         {},
         {"Authorization": "Bearer wrong"},
@@ -65,13 +65,13 @@ def test_metrics_require_the_token(services: Runtime, client: FlaskClient) -> No
         load_settings(metrics_token="short")
 
 
-def test_events_are_counted(asked: Asked, family: Family, services: Runtime) -> None:
-    before = asked()
+def test_events_are_counted(read_metrics: MetricsReader, family: Family, runtime: Runtime) -> None:
+    before = read_metrics()
     family.text("ICE is at my door right now, I am Quillonette")
     family.text("yes, the children are inside")
     family.text("STOP")
-    metrics.increment_count(services.redis, "translation_failures", TranslationError("busy").reason)
-    found = asked()
+    metrics.increment_count(runtime.redis, "translation_failures", TranslationError("busy").reason)
+    found = read_metrics()
     channel = "whatsapp" if family.address.startswith("whatsapp") else "sms"
     new = ("puente_messages_in_total", channel)
     assert found[new] - before.get(new, 0) == 3
@@ -82,19 +82,19 @@ def test_events_are_counted(asked: Asked, family: Family, services: Runtime) -> 
     assert found["puente_translation_failures_total", "busy"] == 1
     assert found["puente_queue_jobs", "urgent"] >= 1
     assert found["puente_up", "database"] == found["puente_up", "redis"] == 1
-    assert "Quillonette" not in asked.text and family.address.removeprefix("whatsapp:") not in asked.text
+    assert "Quillonette" not in read_metrics.text and family.address.removeprefix("whatsapp:") not in read_metrics.text
 
 
-def test_queue_age_and_delivery_age_are_reported(asked: Asked, services: Runtime) -> None:
-    enqueue(services.redis, "default", "bot.jobs.deliver_message", "x")
-    key = next(iter(services.redis.lrange("rq:queue:default", 0, 0))).decode()
-    job = Job.fetch(key, connection=services.redis, serializer=JSONSerializer)
+def test_queue_age_and_delivery_age_are_reported(read_metrics: MetricsReader, runtime: Runtime) -> None:
+    enqueue(runtime.redis, "default", "bot.jobs.deliver_message", "x")
+    key = next(iter(runtime.redis.lrange("rq:queue:default", 0, 0))).decode()
+    job = Job.fetch(key, connection=runtime.redis, serializer=JSONSerializer)
     job.enqueued_at = now() - timedelta(minutes=20)
     job.save()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         deliveries.plan_reminder(db, "ana_ruiz", "x", now() - timedelta(minutes=30))
         deliveries.plan_reminder(db, "ana_ruiz", "x", now() + timedelta(hours=3))
-    found = asked()
+    found = read_metrics()
     assert 1190 < found["puente_queue_oldest_seconds", "default"] < 1260
     assert 1790 < found["puente_delivery_oldest_due_seconds",] < 1860
     assert found["puente_alarm", "queue_default"] == found["puente_alarm", "deliveries_late"] == 1
@@ -102,9 +102,9 @@ def test_queue_age_and_delivery_age_are_reported(asked: Asked, services: Runtime
     assert {key[1] for key in found if key[0] == "puente_alarm"} == set(ALARM_NAMES)
 
 
-def test_twilio_error_codes_and_rejections_are_counted(services: Runtime) -> None:
+def test_twilio_error_codes_and_rejections_are_counted(runtime: Runtime) -> None:
     at = now()
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         ids = [deliveries.plan_reminder(db, "ana_ruiz", "x", at) for _ in range(6)]
         for one in ids:
             assert deliveries.claim(db, one, at)
@@ -112,31 +112,33 @@ def test_twilio_error_codes_and_rejections_are_counted(services: Runtime) -> Non
             deliveries.release_claim(db, one, "waiting", at + timedelta(minutes=1), 20429)
         deliveries.advance(db, ids[4], "queued", "SM1")
         deliveries.advance(db, ids[5], "failed", error_code=21211)
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert line_metrics.count_twilio_codes(db, at) == {(20429,): 4, (21211,): 1}
         assert line_metrics.send_attempt_counts(db, at, timedelta(minutes=15)) == (1, 4)
 
 
-def test_snapshot_is_cached_for_some_seconds(asked: Asked, family: Family, client: FlaskClient) -> None:
-    asked()
+def test_snapshot_is_cached_for_some_seconds(read_metrics: MetricsReader, family: Family, client: FlaskClient) -> None:
+    read_metrics()
     family.text("ICE is at my door right now")
     again = client.get("/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     assert 'puente_cases_open{severity="escalate_now"}' not in again
-    assert asked()["puente_cases_open", "escalate_now"] == 1
+    assert read_metrics()["puente_cases_open", "escalate_now"] == 1
 
 
-def test_other_metrics_work_without_redis(asked: Asked, services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_metrics_work_without_redis(
+    read_metrics: MetricsReader, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gone = Redis(port=9, retry=Retry(NoBackoff(), 0))
-    monkeypatch.setitem(services.__dict__, "redis", gone)
-    found = asked()
+    monkeypatch.setitem(runtime.__dict__, "redis", gone)
+    found = read_metrics()
     assert found["puente_up", "redis"] == 0 and found["puente_alarm", "redis_away"] == 1
     assert "puente_unknown_outcomes" in {key[0] for key in found}
-    assert take_snapshot(services).redis is None
+    assert take_snapshot(runtime).redis is None
 
 
 def test_web_processes_of_one_gunicorn_share_a_metrics_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE, raising=False)
-    (tmp_path / "metrics" / "4194999").mkdir(parents=True)  # of a parent that is gone
+    (tmp_path / "metrics" / "4194999").mkdir(parents=True)  # belongs to a parent that no longer runs
     metrics_dir.prepare_metrics_dir(tmp_path)
     assert [one.name for one in (tmp_path / "metrics").iterdir()] == [str(os.getpid())]
     monkeypatch.delenv(metrics_dir.MULTIPROCESS_DIR_VARIABLE)

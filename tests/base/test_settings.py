@@ -1,4 +1,4 @@
-"""Settings: a bad value stops the start with a sentence; production starts with nothing left to chance."""
+"""Settings: an invalid value stops the start with a clear message; production has no unsafe defaults."""
 
 from pathlib import Path
 

@@ -1,1 +1,1 @@
-"""`make bench`: every figure that an issue names, measured again, as ratios within one run (docs/performance.md)."""
+"""`make bench`: measure every documented figure again, as ratios within one run (docs/performance.md)."""

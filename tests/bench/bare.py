@@ -1,4 +1,4 @@
-"""What the webhook is measured against: the signature, one `SET NX`, and TwiML; nothing else."""
+"""The baseline for the webhook: the signature, one `SET NX`, and TwiML; nothing else."""
 
 import os
 
@@ -14,7 +14,7 @@ validator = RequestValidator(os.environ["TWILIO_AUTH_TOKEN"])
 
 @app.post("/webhooks/twilio/messages")
 def messages() -> Response:
-    """A reply to whatever is signed."""
+    """Reply to any signed request."""
     if not validator.validate(
         os.environ["PUBLIC_URL"] + request.path, request.form, request.headers["X-Twilio-Signature"]
     ):

@@ -1,6 +1,6 @@
-"""Announcements: how fast they leave against what is allowed, how long freezing takes, and how flat a worker's memory is.
+"""Announcements: sending speed against the allowed rate, freezing time, and steady worker memory.
 
-The stand-in answers after 200 ms; it, both workers and the database share this machine's cores.
+The stand-in answers after 200 ms. It shares this machine's cores with both workers and the database.
 """
 
 import os
@@ -35,15 +35,17 @@ from bot.store.families.families import families, family_schools
 
 ACCOUNT, TOKEN = "AC" + "1" * 32, "t" * 32
 LATENCY_MS = 200
-ALLOWED = 80.0
+ALLOWED_RATE = 80.0
 TEXT = "School is closed on Friday. The buses do not run. Lunch can be picked up at the front door from 11 to 1."
 
 
 def broadcast(fast: int = 50_000, paced: int = 4_000) -> dict[str, float]:
-    """`fast` families at an unlimited rate, 1,000 for the memory, and `paced` ones at 80 a second, two workers each."""
+    """Measure `fast` families at an unlimited rate, 1,000 for the memory, and `paced` ones at 80 a second, two workers
+    each.
+    """
     small = _run(1_000, None)
     large = _run(fast, None)
-    slow = _run(paced, ALLOWED)
+    slow = _run(paced, ALLOWED_RATE)
     return {
         "families": fast,
         "freezing_seconds": large["freezing"],
@@ -51,8 +53,8 @@ def broadcast(fast: int = 50_000, paced: int = 4_000) -> dict[str, float]:
         "worker_mb_1000": small["mb"],
         "worker_mb_all": large["mb"],
         "paced_families": paced,
-        "allowed_per_second": ALLOWED,
-        "share_of_allowed": round(slow["rate"] / ALLOWED, 3),
+        "allowed_per_second": ALLOWED_RATE,
+        "share_of_allowed": round(slow["rate"] / ALLOWED_RATE, 3),
         "twice": large["twice"] + slow["twice"] + small["twice"],
         "missing": large["missing"] + slow["missing"] + small["missing"],
     }
@@ -65,20 +67,20 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
         twilio = stack.enter_context(lean_twilio())
         given = given_settings(folder, redis_url, twilio, per_second)
         migrate_database(given.database_url)
-        services = open_runtime(given)
-        fill(services, number)
-        announcement = released(services)
+        runtime = open_runtime(given)
+        fill(runtime, number)
+        announcement = released(runtime)
         stack.enter_context(
             patch("bot.announcements.share_kit.prepare")
-        )  # drawing is a job of its own, with its own memory
+        )  # drawing is a separate job with its own memory
         workers = [stack.enter_context(worker(environment(given))) for _ in range(2)]
         started = time.perf_counter()
-        launch.start(services, announcement)
+        launch.start(runtime, announcement)
         frozen = time.perf_counter() - started
-        mb = _watch(services, announcement, workers)
+        mb = _watch(runtime, announcement, workers)
         whole = time.perf_counter() - started - frozen
         counted = requests.get(f"{twilio}/_count", timeout=5).json()
-        services.database.engine.dispose()
+        runtime.database.engine.dispose()
     return {
         "freezing": round(frozen, 1),
         "rate": round(counted["messages"] / counted["seconds"], 1),
@@ -89,11 +91,11 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
     }
 
 
-def fill(services: Runtime, number: int, channel: str = "sms") -> None:
-    """So many families, each with one number and one school; `channel` "voice": known by the telephone alone."""
-    vault, at = services.database.vault, now()
+def fill(runtime: Runtime, number: int, channel: str = "sms") -> None:
+    """Add this many families, each with one number and one school. With `channel` "voice" they are phone-only."""
+    vault, at = runtime.database.vault, now()
     for start in range(0, number, 1000):
-        with services.database.write() as db:
+        with runtime.database.write() as db:
             numbers = range(start + 1, min(start + 1000, number) + 1)
             people = [
                 {"id": one, "person_index": vault.compute_lookup_hash(_phone(one)), "created_at": at} for one in numbers
@@ -118,8 +120,8 @@ def fill(services: Runtime, number: int, channel: str = "sms") -> None:
                 for one, index in zip(numbers, indexes, strict=True)
             ]
             db.execute(insert(contacts), rows)
-    if services.database.engine.dialect.name == "postgresql":  # whose own counters do not see ids that were given
-        with services.database.write() as db:
+    if runtime.database.engine.dialect.name == "postgresql":  # sequences ignore ids that were given explicitly
+        with runtime.database.write() as db:
             for table in ("families", "contacts"):
                 db.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"))
 
@@ -128,21 +130,21 @@ def _phone(number: int) -> str:
     return f"+1217{number + 2_000_000:07d}"
 
 
-def released(services: Runtime) -> int:
+def released(runtime: Runtime) -> int:
     draft = AnnouncementDraft("emergency", "ruth_adams", TEXT, Audience(), now() + timedelta(days=2), channels=("sms",))
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         number = announcements.add(db, draft, "bench", now())
         announcements.change_state(db, number, ["draft"], "ready")
     return number
 
 
-def _watch(services: Runtime, announcement: int, workers: list[subprocess.Popen[bytes]]) -> float:
-    """Until it is done; the most memory that a work-horse had to itself."""
+def _watch(runtime: Runtime, announcement: int, workers: list[subprocess.Popen[bytes]]) -> float:
+    """Wait until the announcement is done; return the peak private memory of a work-horse."""
     most = 0.0
     state = ""
     while state != "done":
         time.sleep(0.5)
-        with services.database.read() as db:
+        with runtime.database.read() as db:
             state = announcements.get_state(db, announcement)
         most = max([most, *(_mb(horse) for worker in workers for horse in psutil.Process(worker.pid).children())])
     return round(most, 1)
@@ -158,7 +160,7 @@ def _mb(process: psutil.Process) -> float:
 def given_settings(
     folder: Path, redis_url: str, twilio: str, per_second: float | None, public: str = "http://127.0.0.1:9"
 ) -> settings.Settings:
-    """The settings of a district that may send so many a second."""
+    """Return settings of a district that may send this many messages a second."""
     told = (ROOT / "district.yaml").read_text()
     pace = f"pace: {{sms: {{per_second: {per_second}}}}}" if per_second else "pace: {}"
     told, changed = re.subn(r"pace: \{.*\}\}", pace, told)
@@ -180,7 +182,7 @@ def given_settings(
 
 
 def environment(given: settings.Settings) -> dict[str, str]:
-    """The same settings for a process of its own."""
+    """Return the same settings as the environment of a process."""
     names = ("var_dir", "redis_url", "database_url", "district_file", "public_url", "data_key", "translator")
     twilio = ("twilio_account_sid", "twilio_auth_token", "twilio_sms_from", "twilio_api_base")
     return {**os.environ, **{name.upper(): str(getattr(given, name)) for name in (*names, *twilio)}}
@@ -198,7 +200,7 @@ def worker(env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
 
 @contextmanager
 def lean_twilio(token: str = "") -> Iterator[str]:
-    """The address of a lean stand-in in a process of its own; with the account's token it reports on messages."""
+    """Start a lean stand-in in its own process and yield its address. With the account token it posts status reports."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

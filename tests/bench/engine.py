@@ -1,4 +1,4 @@
-"""The engine alone: turns a second on one core, over every flow of the district, with answers as families give them."""
+"""The engine alone: turns a second on one core, over every flow of the district, with typical answers."""
 
 import random
 import time
@@ -16,12 +16,12 @@ from tests.bench.load import TEXTS
 
 TURNS, ROUNDS, WALKS, LONGEST = 20_000, 7, 40, 12
 ANSWERS = ("1", "2", "3", "1", "2", "yes", "no", "my son comes late today", "tomorrow", "0")
-"""Mostly numbers, as on any menu, sometimes words."""
+"""Mostly numbers, as for any menu, and sometimes words."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What `advance` is given."""
+    """The arguments of `advance`."""
 
     flow: Flow
     state: FlowState | None
@@ -46,7 +46,7 @@ def _seconds(turns: list[Turn]) -> float:
 
 
 def _turns(library: Library) -> list[Turn]:
-    """Walks through every flow, the same in every run."""
+    """Walk through every flow, the same in every run."""
     chance, found = random.Random(7), list[Turn]()
     schools = {name: school.name for name, school in library.district.schools.items()}
     for first in library.flows.flows.values():
@@ -67,7 +67,7 @@ def _turns(library: Library) -> list[Turn]:
 
 
 def _understanding(library: Library) -> float:
-    """Seconds for a text in a family's own words, which nobody taught."""
+    """Measure the seconds for a text in free words that isn't a training phrase."""
     texts = [f"{text} {number}a" for number in range(20) for text in TEXTS]
     context = NluContext(library.phrasebook, library.district.languages, "en")
     began = time.perf_counter()

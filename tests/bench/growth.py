@@ -1,4 +1,4 @@
-"""Does a message wait longer where more families are known, or more conversations are open?  Small and large in turns."""
+"""Does a message take longer with more known families or more open conversations? Alternates small and large."""
 
 import os
 import secrets
@@ -30,7 +30,7 @@ ROUNDS, MESSAGES, BATCH = 9, 60, 20_000
 def growth() -> dict[str, float]:
     """Ratios of the medians, large over small; wanted within 1.1."""
     with _stage() as few, _stage(CONTACTS[1]) as many:
-        with few.services.database.write() as db:
+        with few.runtime.database.write() as db:
             _add(db, CONTACTS[0], 0)
         known = _compared(few, many, _first_of_the_day)
     with _stage() as few, _stage() as many:
@@ -45,14 +45,14 @@ def growth() -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Stage:
-    """One deployment with its own database and Redis, and families that wrote before."""
+    """A deployment with its own database and Redis, and families that wrote before."""
 
-    services: Runtime
+    runtime: Runtime
     addresses: list[str]
 
     def say(self, address: str, text: str) -> None:
-        """One message, answered."""
-        answer_message(self.services, InboundMessage(f"SM{uuid4().hex}", address, text))
+        """Send one message and check that it is answered."""
+        answer_message(self.runtime, InboundMessage(f"SM{uuid4().hex}", address, text))
 
 
 @contextmanager
@@ -63,19 +63,19 @@ def _stage(strangers: int = 0) -> Iterator[Stage]:
         given = settings.load_settings(
             redis_url=redis_url, database_url=url, var_dir=Path(name), data_key=secrets.token_hex(32), translator="off"
         )
-        services = open_runtime(given)
-        stage = Stage(services, [f"+1217556{number:04d}" for number in range(MESSAGES)])
+        runtime = open_runtime(given)
+        stage = Stage(runtime, [f"+1217556{number:04d}" for number in range(MESSAGES)])
         for number in range(0, strangers, BATCH):
-            with services.database.write() as db:
+            with runtime.database.write() as db:
                 _add(db, BATCH, number)
         for address in stage.addresses:
             stage.say(address, "menu")
         yield stage
-        services.database.engine.dispose()
+        runtime.database.engine.dispose()
 
 
 def _add(db, number: int, begin: int) -> None:  # type: ignore[no-untyped-def]
-    """Rows of families that never write; only their number matters here, so what is sealed in them is noise."""
+    """Add rows of families that never write. Only their number matters, so their encrypted values are noise."""
     at, ids = now(), range(begin + 1_000_000, begin + 1_000_000 + number)
     db.execute(insert(families), [{"id": one, "person_index": secrets.token_hex(32), "created_at": at} for one in ids])
     rows = [
@@ -87,8 +87,8 @@ def _add(db, number: int, begin: int) -> None:  # type: ignore[no-untyped-def]
 
 
 def _open(stage: Stage, number: int) -> None:
-    """So many conversations of others, of the usual length."""
-    pipe = stage.services.redis.pipeline(transaction=False)
+    """Open this many conversations of other families, of the usual length."""
+    pipe = stage.runtime.redis.pipeline(transaction=False)
     for count in range(number):
         pipe.set(f"puente:talk:{secrets.token_hex(32)}", os.urandom(700), ex=86_400)
         if count % BATCH == 0:
@@ -97,8 +97,8 @@ def _open(stage: Stage, number: int) -> None:
 
 
 def _first_of_the_day(stage: Stage, address: str) -> float:
-    """What is remembered of the day is gone: the family is looked up in the database."""
-    stage.services.conversations.discard(stage.services.compute_lookup_hash(address))
+    """Clear the conversation of the day: the family is looked up in the database."""
+    stage.runtime.conversations.discard(stage.runtime.compute_lookup_hash(address))
     return _next_of_a_talk(stage, address)
 
 
@@ -109,7 +109,7 @@ def _next_of_a_talk(stage: Stage, address: str) -> float:
 
 
 def _compared(small: Stage, large: Stage, message) -> float:  # type: ignore[no-untyped-def]
-    """Median of the rounds' ratios; both stages send in turns, now one first and now the other."""
+    """Return the median of the rounds' ratios. Both stages send in turns, in alternating order."""
     ratios = []
     for _ in range(ROUNDS):
         taken: dict[int, list[float]] = {0: [], 1: []}

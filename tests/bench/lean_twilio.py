@@ -1,8 +1,8 @@
-"""`python -m tests.bench.lean_twilio PORT MILLISECONDS [TOKEN]`: a stand-in of Twilio's Messages API that costs little.
+"""`python -m tests.bench.lean_twilio PORT MILLISECONDS [TOKEN]`: a cheap stand-in for Twilio's Messages API.
 
-The full stand-in checks what it gets and would itself be what is measured; this one waits, answers and counts how
-often each number got something; given the account's token it posts two signed reports on each message, as Twilio
-does.  `GET /_count` tells.
+The full stand-in checks what it gets and would itself be measured. This one waits, answers, and counts how often each
+number got a message. With the account token, it posts two signed reports on each message, as Twilio does. `GET /_count`
+returns the counts.
 """
 
 import asyncio
@@ -16,30 +16,34 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from tests.stand_in import sign
 
 ACCOUNT = "AC" + "1" * 32
-GOT: Counter[str] = Counter()
+RECEIVED: Counter[str] = Counter()
 TIMES: list[float] = []
-"""When the first and the last came."""
+"""The times of the first and the last request."""
 
 
 REPORTS: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-"""(callback address, SID) of messages that are to be reported on."""
+"""(callback address, SID) of messages that still need a report."""
 CARRIERS = 4
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seconds: float) -> None:
-    """One connection, until the other side closes it."""
+    """Serve one connection until the other side closes it."""
     try:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
             if head.startswith(b"GET /_count"):
-                found = {"numbers": len(GOT), "messages": GOT.total(), "seconds": TIMES[-1] - TIMES[0] if TIMES else 0}
+                found = {
+                    "numbers": len(RECEIVED),
+                    "messages": RECEIVED.total(),
+                    "seconds": TIMES[-1] - TIMES[0] if TIMES else 0,
+                }
                 await _answer(writer, b"200 OK", found)
                 continue
             await asyncio.sleep(seconds)
             form = parse_qs(body.decode())
             to = form["To"][0]
-            GOT[to] += 1
+            RECEIVED[to] += 1
             TIMES[1:] = [time.monotonic()] if TIMES else []
             TIMES[:1] = TIMES[:1] or [time.monotonic()]
             sid = f"SM{secrets.token_hex(16)}"

@@ -1,4 +1,4 @@
-"""A load of signed webhooks, prepared beforehand and sent over kept connections, as Twilio's proxies do."""
+"""A load of signed webhooks, prepared in advance and sent over kept-alive connections, as Twilio's proxies do."""
 
 import socket
 import threading
@@ -13,7 +13,7 @@ TEXTS = ("menu", "2", "is it safe at school?", "4", "menu", "may my child come w
 
 
 def requests(public: str, token: str, account: str, families: int, run: str) -> list[list[bytes]]:
-    """For each family its messages in order, as the bytes of whole HTTP requests."""
+    """Build each family's messages in order, as the bytes of whole HTTP requests."""
     path = "/webhooks/twilio/messages"
     found = []
     for number in range(families):
@@ -36,7 +36,7 @@ def _request(path: str, form: dict[str, str], signature: str) -> bytes:
 
 
 def send_all(port: int, families: Sequence[Sequence[bytes]], connections: int) -> tuple[float, list[float]]:
-    """(messages a second, the time of each in seconds); each family's messages go one after the other."""
+    """Return messages a second and each time in seconds. Each family's messages go one after another."""
     times: list[float] = []
     shares = [families[number::connections] for number in range(connections)]
     threads = [threading.Thread(target=_send_share, args=(port, share, times)) for share in shares]
@@ -49,7 +49,7 @@ def send_all(port: int, families: Sequence[Sequence[bytes]], connections: int) -
 
 
 def send_paced(port: int, families: Sequence[Sequence[bytes]], per_second: float) -> list[float]:
-    """The time of each message in seconds, if they come at this rate from four connections."""
+    """Return the time of each message in seconds when they arrive at this rate on four connections."""
     times: list[float] = []
     pause = 4 / per_second
     threads = [threading.Thread(target=_send_share, args=(port, families[one::4], times, pause)) for one in range(4)]

@@ -1,4 +1,4 @@
-"""What a process takes: seconds until it serves, and memory of its own after a day's kinds of messages."""
+"""What a process needs: seconds until it serves, and its private memory after typical messages."""
 
 import tempfile
 import time
@@ -13,7 +13,7 @@ from tests.bench.webhook import ACCOUNT, PUBLIC, TOKEN, environment, serving
 
 
 def process() -> dict[str, float]:
-    """Start-up of the web process in seconds, its memory in MB (unique set size; wanted at most 200), and a worker's."""
+    """Measure the web process's start-up in seconds, its memory in MB (unique set size, at most 200), and a worker's."""
     with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name)) as redis_url:
         env = environment(name, redis_url)
         migrate_database(env["DATABASE_URL"])
@@ -27,7 +27,7 @@ def process() -> dict[str, float]:
 
 
 def _web() -> psutil.Process:
-    """The gunicorn worker: the youngest of this process's grandchildren."""
+    """Find the gunicorn worker: the youngest grandchild of this process."""
     return max(psutil.Process().children(recursive=True), key=lambda one: one.create_time())
 
 

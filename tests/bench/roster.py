@@ -1,4 +1,4 @@
-"""A roster of 100,000 lines: how long, and how much memory beside one of 10,000.  Each in a process of its own."""
+"""A roster of 100,000 lines: its time, and its memory compared with 10,000 lines. Each runs in its own process."""
 
 import json
 import os
@@ -22,10 +22,10 @@ LANGUAGES = ("Spanish", "en", "Haitian Creole", "Portuguese (Brazil)", "ara", "T
 
 
 def roster() -> dict[str, float]:
-    """`seconds` for 100,000 lines (wanted under 60), `again_seconds` for the same file, memory of both sizes.
+    """Measure `seconds` for 100,000 lines (under 60), `again_seconds` for the same file, and the memory of both sizes.
 
-    `cpu_seconds` is what it takes of one core where other programs run beside it; `longest_ms` is the longest
-    transaction: as long may a web request on SQLite wait for the write lock.
+    `cpu_seconds` is the time on one core if other programs run too. `longest_ms` is the longest transaction: a web
+    request on SQLite may wait that long for the write lock.
     """
     few, many = _measured(FEW), _measured(LINES)
     return {
@@ -52,7 +52,7 @@ def _measured(lines: int) -> dict[str, float]:
 
 
 def _write(path: Path, lines: int) -> None:
-    """Every fourth line is a second child of the family before."""
+    """Write a roster in which every fourth line is a second child of the previous family."""
     with path.open("w", encoding="utf-8") as file:
         file.write("Student,Parent phone,School,Home language,Consent,Consent date\n")
         for line in range(lines):
@@ -63,7 +63,7 @@ def _write(path: Path, lines: int) -> None:
 
 
 def _import(path: str) -> None:
-    """The command itself, twice, with every transaction timed from its lock to its end."""
+    """Run the command twice and time every transaction from its lock to its end."""
     from bot.base.database import Database
     from bot.roster.import_command import import_command
 

@@ -1,7 +1,7 @@
 """Print the files that one inbound message enters, from the webhook to the reply.
 
-python -m tests.bench.walk            both walks, with the number of files
-python -m tests.bench.walk --files    the files as well, in the order in which each message enters them
+python -m tests.bench.walk prints the number of files of both walks. python -m tests.bench.walk --files also lists the
+files in the order in which each message enters them.
 """
 
 import sys

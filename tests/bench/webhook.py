@@ -1,4 +1,4 @@
-"""The webhook's throughput and p99 beside a bare Flask handler's, both under gunicorn with one worker, in turns."""
+"""The webhook's throughput and p99 next to a bare Flask handler's, both under gunicorn with one worker, in turns."""
 
 import os
 import secrets
@@ -22,7 +22,7 @@ ROUNDS, FAMILIES, CONNECTIONS = 5, 60, 8
 
 
 def webhook() -> dict[str, float]:
-    """Medians of five rounds in turns; `ratio` is ours over the bare handler's, wanted at 0.5 or more."""
+    """Return medians of five rounds in turns; `ratio` is ours over the bare handler's and must be at least 0.5."""
     with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name)) as redis_url:
         env = environment(name, redis_url)
         migrate_database(env["DATABASE_URL"])
@@ -32,7 +32,7 @@ def webhook() -> dict[str, float]:
 
 def _round(bare: int, ours: int, number: int) -> tuple[float, float, float, float]:
     known = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))
-    fresh = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))  # the same families, known by now
+    fresh = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))  # the same families, already known
     send_all(ours, known, CONNECTIONS)
     bare_rate, bare_times = send_all(bare, fresh, CONNECTIONS)
     rate, times = send_all(ours, fresh, CONNECTIONS)
@@ -56,7 +56,7 @@ def _p99(times: list[float]) -> float:
 
 
 def environment(folder: str, redis_url: str) -> dict[str, str]:
-    """The settings of a process to be measured."""
+    """Return the settings of a measured process."""
     return {
         **os.environ,
         "REDIS_URL": redis_url,
@@ -71,7 +71,7 @@ def environment(folder: str, redis_url: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Find a free port."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
@@ -79,7 +79,7 @@ def free_port() -> int:
 
 @contextmanager
 def serving(app: str, env: dict[str, str], port: int = 0) -> Iterator[int]:
-    """The port where gunicorn serves this app."""
+    """Serve this app with gunicorn and yield the port."""
     port = port or free_port()
     threads = ["--worker-class", "bot.web.server.gunicorn_worker.Worker", "--workers", "1", "--threads", "8"]
     options = [*threads, "--log-level", "warning"]

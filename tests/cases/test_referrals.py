@@ -1,4 +1,6 @@
-"""A warm referral: the family reads it in its language, nobody else gets anything, and it is asked once if it helped."""
+"""A warm referral: the family reads it in its language, no one else gets a message, and one follow-up asks if it
+helped.
+"""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -32,122 +34,122 @@ from tests.web.console.test_console import log_in_as, post
 
 
 @pytest.fixture
-def taken(services: Runtime, family: Family) -> Family:
-    """Case 1, of a family that writes Spanish, taken by Ana."""
+def claimed_case(runtime: Runtime, family: Family) -> Family:
+    """Case 1 of a Spanish-speaking family, claimed by Ana."""
     family.text("Quiero hablar con una persona de la escuela por favor")
     family.text("mañana")
     family.text("es sobre el autobús")
-    paging.page_staff(services, 1)
-    assignment.take_case(services, 1, "ana_ruiz", "in the console")
+    paging.page_staff(runtime, 1)
+    assignment.take_case(runtime, 1, "ana_ruiz", "in the console")
     return family
 
 
-def sent(twilio: TwilioStandIn, family: Family) -> list[str]:
+def list_texts(twilio: TwilioStandIn, family: Family) -> list[str]:
     return [message.body for message in twilio.sent_to(family.address)]
 
 
-def referred(services: Runtime) -> list[referrals.Referral]:
-    with services.database.read() as db:
+def list_referrals(runtime: Runtime) -> list[referrals.Referral]:
+    with runtime.database.read() as db:
         return list(referrals.list_for_case(db, 1))
 
 
-def asked(services: Runtime) -> int:
-    with services.database.read() as db:
+def count_follow_ups(runtime: Runtime) -> int:
+    with runtime.database.read() as db:
         waiting = (planned.follow_ups.c.flow == "did_partner_help") & (planned.follow_ups.c.state == "waiting")
         return int(db.execute(select(func.count()).where(waiting)).scalar_one())
 
 
-def ask_now(services: Runtime) -> None:
-    """The day has come: the question goes out."""
-    with services.database.read() as db:
+def run_follow_up(runtime: Runtime) -> None:
+    """Run the follow-up on its due date."""
+    with runtime.database.read() as db:
         due = [one for one in planned.list_due(db, now(), 50) if planned.get(db, one).flow == "did_partner_help"]
     for one in due:
-        follow_ups.start(services, one)
-    send_all(services)
+        follow_ups.start(runtime, one)
+    send_all(runtime)
 
 
 def test_family_gets_the_number_and_partner_gets_nothing(
-    services: Runtime, client: FlaskClient, taken: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, claimed_case: Family, twilio: TwilioStandIn
 ) -> None:
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     assert "Prairie Legal Aid (English, Spanish" in client.get("/console/cases/1").text
     page = post(client, "/console/cases/1/refer", partner="prairie_legal", once="a")
-    assert "asked in five days" in page and "has not answered yet" in page
-    send_all(services)
-    (text,) = [one for one in sent(twilio, taken) if "Prairie" in one]
+    assert "In five days, we ask whether it helped." in page and "has not answered yet" in page
+    send_all(runtime)
+    (text,) = [one for one in list_texts(twilio, claimed_case) if "Prairie" in one]
     assert "217-555-0160" in text and "Ana Ruiz" in text and "{" not in text
     assert twilio.sent_to("+12175550160") == [] and "217-555-0160" in client.get("/console/cases/1/talk").text
     assert "referred to a partner" in client.get("/console/cases/1").text
 
 
 def test_form_sent_twice_sends_one_text_and_one_follow_up(
-    services: Runtime, taken: Family, twilio: TwilioStandIn
+    runtime: Runtime, claimed_case: Family, twilio: TwilioStandIn
 ) -> None:
     for _ in range(3):
-        assert refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
-        sweep_all(services)
-        send_all(services)
-    assert len([one for one in sent(twilio, taken) if "Prairie" in one]) == 1
-    assert len(referred(services)) == 1 and asked(services) == 1
-    assert refer_family(services, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
-    assert len(referred(services)) == 2 and asked(services) == 1, "asked about the newest only"
+        assert refer_family(runtime, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
+        sweep_all(runtime)
+        send_all(runtime)
+    assert len([one for one in list_texts(twilio, claimed_case) if "Prairie" in one]) == 1
+    assert len(list_referrals(runtime)) == 1 and count_follow_ups(runtime) == 1
+    assert refer_family(runtime, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
+    assert len(list_referrals(runtime)) == 2 and count_follow_ups(runtime) == 1, "asked about the newest only"
 
 
 @pytest.mark.parametrize(("answer", "outcome", "again"), [("1", "helped", False), ("2", "not_helped", True), ("3", "not_reached", True)])  # fmt: skip
 def test_follow_up_comes_after_five_days_and_no_reopens_the_case(
-    services: Runtime, taken: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
+    runtime: Runtime, claimed_case: Family, twilio: TwilioStandIn, answer: str, outcome: str, again: bool
 ) -> None:
-    refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
-    assignment.resolve_case(services, 1, "ana_ruiz", "referred")
-    send_all(services)
+    refer_family(runtime, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
+    assignment.resolve_case(runtime, 1, "ana_ruiz", "referred")
+    send_all(runtime)
     with time_machine.travel(NOW + REFERRAL_QUESTION_DELAY - timedelta(hours=1), tick=True):
-        ask_now(services)
-        assert asked(services) == 1
+        run_follow_up(runtime)
+        assert count_follow_ups(runtime) == 1
     with time_machine.travel(NOW + REFERRAL_QUESTION_DELAY + timedelta(hours=1), tick=True):
-        ask_now(services)
-        assert asked(services) == 0
-        taken.text(answer)
-    assert [one.outcome for one in referred(services)] == [outcome]
-    with services.database.read() as db:
+        run_follow_up(runtime)
+        assert count_follow_ups(runtime) == 0
+        claimed_case.text(answer)
+    assert [one.outcome for one in list_referrals(runtime)] == [outcome]
+    with runtime.database.read() as db:
         case = cases.get(db, 1)
         assert referrals.count_by_outcome(db) == {("prairie_legal", outcome): 1}
     assert case.is_open is again
 
 
-def test_only_case_owner_refers_and_only_to_available_partner(services: Runtime, taken: Family) -> None:
-    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "jean_pierre", "a"))
-    assert not refer_family(services, ReferralRequest(1, "nobody", "ana_ruiz", "a"))
-    phone = services.library.district.partners["prairie_legal"].phone
-    partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
-    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
-    assert referred(services) == [] and asked(services) == 0
-    taken.text("STOP")
-    assert not refer_family(services, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
+def test_only_case_owner_refers_and_only_to_available_partner(runtime: Runtime, claimed_case: Family) -> None:
+    assert not refer_family(runtime, ReferralRequest(1, "prairie_legal", "jean_pierre", "a"))
+    assert not refer_family(runtime, ReferralRequest(1, "nobody", "ana_ruiz", "a"))
+    phone = runtime.library.district.partners["prairie_legal"].phone
+    partner_directory.record_call(runtime, "prairie_legal", phone, False, "ana_ruiz", now())
+    assert not refer_family(runtime, ReferralRequest(1, "prairie_legal", "ana_ruiz", "a"))
+    assert list_referrals(runtime) == [] and count_follow_ups(runtime) == 0
+    claimed_case.text("STOP")
+    assert not refer_family(runtime, ReferralRequest(1, "river_rights", "ana_ruiz", "b"))
 
 
 def test_no_text_is_sent_when_home_phone_is_unsafe(
-    services: Runtime, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, new_family: Callable[[str], Family], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_family("+12175550179").text("my husband hits me and the kids")
-    assignment.take_case(services, 1, "lee_tran", "in the console", is_lead=True)
-    with services.database.read() as db:
+    assignment.take_case(runtime, 1, "lee_tran", "in the console", is_lead=True)
+    with runtime.database.read() as db:
         assert cases.get(db, 1).topic in cases_referrals.TOPICS_WITHOUT_REFERRAL_TEXT
-    assert not refer_family(services, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
+    assert not refer_family(runtime, ReferralRequest(1, "prairie_legal", "lee_tran", "a"))
 
 
-def test_text_fits_one_message_in_every_language(services: Runtime) -> None:
-    for language in services.library.district.languages:
-        for partner in list_available_partners(services, language, now()).values():
-            text = build_referral_text(services, partner, "ana_ruiz", language, now())
+def test_text_fits_one_message_in_every_language(runtime: Runtime) -> None:
+    for language in runtime.library.district.languages:
+        for partner in list_available_partners(runtime, language, now()).values():
+            text = build_referral_text(runtime, partner, "ana_ruiz", language, now())
             assert count_utf16_units(text) <= MAX_MESSAGE_UNITS and partner.phone in text, language
 
 
-def test_partner_speaking_the_language_is_offered_first(services: Runtime) -> None:
-    assert next(iter(list_available_partners(services, "ar", now()))) == "river_rights"
+def test_partner_speaking_the_language_is_offered_first(runtime: Runtime) -> None:
+    assert next(iter(list_available_partners(runtime, "ar", now()))) == "river_rights"
 
 
-def test_english_phrase_is_given_when_partner_speaks_only_english(services: Runtime) -> None:
-    partner = services.library.district.partners["prairie_legal"]
-    assert "I speak Chinese." in build_referral_text(services, partner, "ana_ruiz", "zh", now())
-    with services.database.read() as db:
+def test_english_phrase_is_given_when_partner_speaks_only_english(runtime: Runtime) -> None:
+    partner = runtime.library.district.partners["prairie_legal"]
+    assert "I speak Chinese." in build_referral_text(runtime, partner, "ana_ruiz", "zh", now())
+    with runtime.database.read() as db:
         assert contacts.find(db, "+12175550160") is None

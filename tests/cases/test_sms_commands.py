@@ -1,4 +1,4 @@
-"""Staff by text: what a registered phone may do, and what it never shows."""
+"""Staff commands by text: what a registered phone may do, and what it never shows."""
 
 from collections.abc import Callable
 
@@ -23,15 +23,15 @@ def phones(new_family: Callable[[str], Family]) -> Callable[[str], Family]:
 
 
 @pytest.fixture
-def opened(services: Runtime, family: Family) -> Family:
+def open_case(runtime: Runtime, family: Family) -> Family:
     """A family that waits for a person, in case 1."""
     family.text("I want to talk to a person, we live on Elm Street")
-    page_staff(services, 1)
+    page_staff(runtime, 1)
     return family
 
 
-def state(services: Runtime) -> cases.Case:
-    with services.database.read() as db:
+def get_case(runtime: Runtime) -> cases.Case:
+    with runtime.database.read() as db:
         return cases.get(db, 1)
 
 
@@ -55,36 +55,36 @@ def test_any_text_is_parsed_without_error(text: str) -> None:
     parse(text)
 
 
-def test_take_replies_with_a_one_time_link(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_take_replies_with_a_one_time_link(runtime: Runtime, open_case: Family, phones) -> None:  # type: ignore[no-untyped-def]
     reply = phones(ANA).text("take 1")
     assert "You have case 1" in reply and "/console/open/" in reply
-    assert state(services).claimed_by == "ana_ruiz"
+    assert get_case(runtime).claimed_by == "ana_ruiz"
     secret = reply.rsplit("/", 1)[1]
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         assert one_time_links.find_case_id(db, secret, now()) == 1 and one_time_links.use(db, secret, now())
         assert one_time_links.find_case_id(db, secret, now()) is None and not one_time_links.use(db, secret, now())
         assert one_time_links.find_case_id(db, "guess", now()) is None and not one_time_links.use(db, "guess", now())
     assert phones(JEAN).text("TAKE 1") == "Case 1 was taken by Ana Ruiz."
 
 
-def test_replies_contain_no_family_words_or_number(opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_replies_contain_no_family_words_or_number(open_case: Family, phones) -> None:  # type: ignore[no-untyped-def]
     said = [phones(ANA).text(text) for text in ("1?", "take 1", "1?", "give 1 jean", "1 hello", "done 1")]
     assert not any("Elm" in one or "5550177" in one for one in said), said
     assert said[0].startswith("Case 1: nobody has it, 0 min old. Talk to a person.")
     assert "Jean Pierre has case 1 now" in said[3] and "is not yours" in said[4] and "is not yours" in said[5]
 
 
-def test_done_plans_a_follow_up_and_says_so(services: Runtime, opened: Family, phones) -> None:  # type: ignore[no-untyped-def]
+def test_done_plans_a_follow_up_and_says_so(runtime: Runtime, open_case: Family, phones) -> None:  # type: ignore[no-untyped-def]
     phones(ANA).text("TAKE 1")
-    assert "done" in phones(ANA).text("DONE 1") and state(services).state == "resolved"
+    assert "done" in phones(ANA).text("DONE 1") and get_case(runtime).state == "resolved"
     assert phones(ANA).text("DONE 1") == "Case 1 is already done."
     assert phones(ANA).text("TAKE 1") == "Case 1 is already done."
 
 
 @pytest.mark.parametrize("number", [KIM, "+12175550199"])
 def test_staff_outside_the_case_learn_nothing(
-    services: Runtime,
-    opened: Family,
+    runtime: Runtime,
+    open_case: Family,
     phones,
     number: str,  # type: ignore[no-untyped-def]
 ) -> None:
@@ -93,7 +93,7 @@ def test_staff_outside_the_case_learn_nothing(
         assert "nobody has it" not in reply and "Language: English" not in reply
         if number == KIM:
             assert reply == phones(KIM).text(text.replace("1", "99")).replace("99", "1"), "as if there was no such case"
-    assert state(services).state == "alerted"
+    assert get_case(runtime).state == "alerted"
 
 
 def test_staff_can_write_as_parents(phones) -> None:  # type: ignore[no-untyped-def]

@@ -1,4 +1,4 @@
-"""A family and a member of staff understand each other, through a translator that may fail in every way it can."""
+"""A family and a member of staff converse through a translator that may fail in every possible way."""
 
 from collections.abc import Callable, Iterator
 
@@ -30,9 +30,9 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def line(services: Runtime, google: GoogleStandIn) -> Runtime:
-    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    return open_runtime(given, services.library)
+def line(runtime: Runtime, google: GoogleStandIn) -> Runtime:
+    given = runtime.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    return open_runtime(given, runtime.library)
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def page_client(line: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient
 
 @pytest.fixture
 def parent(line: Runtime, page_client: FlaskClient) -> Family:
-    """A family that writes Spanish, whose case 1 Ana has taken."""
+    """A Spanish-speaking family whose case 1 Ana has claimed."""
     parent = Family(line, page_client, FAMILY)
     parent.text("quiero hablar con una persona")
     parent.text("después de las tres")
@@ -52,17 +52,17 @@ def parent(line: Runtime, page_client: FlaskClient) -> Family:
     return parent
 
 
-def said(line: Runtime) -> list[CaseMessage]:
+def list_messages(line: Runtime) -> list[CaseMessage]:
     with line.database.read() as db:
         return case_messages.list_for_case(db, 1)
 
 
 def translate_all(line: Runtime) -> None:
-    for message in said(line):
+    for message in list_messages(line):
         staff_conversation.translate_message(line, message.id)
 
 
-def write(line: Runtime, text: str, cause: str = "form:1") -> int:
+def send_staff_message(line: Runtime, text: str, cause: str = "form:1") -> int:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", text, cause))
     assert staff_conversation.send_message(line, number)
     send_all(line)
@@ -70,7 +70,7 @@ def write(line: Runtime, text: str, cause: str = "form:1") -> int:
 
 
 def test_family_reads_translation_with_the_original(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
-    write(line, "The bus comes at 8:15 tomorrow.")
+    send_staff_message(line, "The bus comes at 8:15 tomorrow.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "Ana Ruiz" in body and "es: " in body and "8:15" in body
     assert body.endswith("The bus comes at 8:15 tomorrow.")
@@ -80,10 +80,10 @@ def test_family_reads_translation_with_the_original(line: Runtime, parent: Famil
 def test_bot_stays_silent_except_for_emergencies_and_commands(
     line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     assert parent.text("gracias, y a qué hora regresa?") == ""
     translate_all(line)
-    last = said(line)[-1]
+    last = list_messages(line)[-1]
     assert last.author == "family" and last.original == "gracias, y a qué hora regresa?"
     assert last.translation.startswith("en: ") and last.machine == "yes"
     send_all(line)
@@ -91,26 +91,26 @@ def test_bot_stays_silent_except_for_emergencies_and_commands(
     assert "regresa" not in twilio.sent_to(ANA)[-1].body
     assert "911" in parent.text("la migra está en mi puerta ahorita")
     parent.text("en mi casa")
-    assert parent.text("ok") == "" and said(line)[-1].original == "ok", "the person reads on"
-    assert any("migra" in one.original for one in said(line)), "the emergency too"
+    assert parent.text("ok") == "" and list_messages(line)[-1].original == "ok", "the person reads on"
+    assert any("migra" in one.original for one in list_messages(line)), "the emergency too"
     assert parent.text("menu") != "", "a command is still obeyed"
 
 
 def test_repeated_message_is_stored_once(line: Runtime, parent: Family) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     for _ in range(3):
         assert parent.text("gracias", MessageSid="SM" + "c" * 32) == ""
-    assert [one.original for one in said(line)].count("gracias") == 1
+    assert [one.original for one in list_messages(line)].count("gracias") == 1
 
 
 def test_conversation_continues_after_redis_flush(line: Runtime, parent: Family) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     line.redis.flushall()
-    assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
+    assert parent.text("gracias") == "" and list_messages(line)[-1].original == "gracias"
 
 
 def test_bot_announces_its_return(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     assert assignment.resolve_case(line, 1, "ana_ruiz", "answered")
     send_all(line)
     told = twilio.sent_to(FAMILY)[-1].body
@@ -122,7 +122,7 @@ def test_bot_announces_its_return(line: Runtime, parent: Family, twilio: TwilioS
 
 
 def test_staff_can_hand_back_to_bot_while_case_stays_open(line: Runtime, parent: Family) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     assert staff_conversation.hand_back_to_bot(line, 1) and not staff_conversation.hand_back_to_bot(line, 1)
     assert parent.text("hola") != ""
 
@@ -149,13 +149,16 @@ def test_failed_translation_sends_original_and_flags_the_case(
 ) -> None:  # fmt: skip
     monkeypatch.setattr("bot.translation.google.TEXT_TIMEOUT_SECONDS", 0.5)
     google.mood = mood
-    write(line, "The zebra comes at 8:15.")
+    send_staff_message(line, "The zebra comes at 8:15.")
     body = twilio.sent_to(FAMILY)[-1].body
     assert "The zebra comes at 8:15." in body and "es: " not in body
     assert line.library.catalogs.translate("es", line.library.texts["not_translated"])[:20] in body
     parent.text("no entiendo nada de esto")
     translate_all(line)
-    assert said(line)[-1].state == "untranslated" and said(line)[-1].original == "no entiendo nada de esto"
+    assert (
+        list_messages(line)[-1].state == "untranslated"
+        and list_messages(line)[-1].original == "no entiendo nada de esto"
+    )
     with line.database.read() as db:
         assert cases.get(db, 1).flagged == staff_conversation.NOT_TRANSLATED_FLAG
 
@@ -195,7 +198,7 @@ def test_clear_staff_text_is_sent_and_ambiguous_one_waits(
     ana.text("1 Do not wait at the corner on Monday.")
     translate_all(line)
     send_all(line)
-    last = said(line)[-1]
+    last = list_messages(line)[-1]
     assert last.back == wrong and last.warnings == ("negation",) and last.state == "draft"
     assert len(twilio.sent_to(FAMILY)) == before and "was not sent" in twilio.sent_to(ANA)[-1].body
 
@@ -204,14 +207,14 @@ def test_messages_before_the_case_are_stored_masked(line: Runtime, page_client: 
     parent = Family(line, page_client, FAMILY)
     parent.text("hola")
     parent.text("soy indocumentada, mi numero A es A123456789, quiero hablar con una persona")
-    words = [(one.author, one.original) for one in said(line)]
+    words = [(one.author, one.original) for one in list_messages(line)]
     assert ("family", "hola") in words and any(author == "helper" for author, _ in words)
     assert not any("123456789" in text or "indocumentada" in text for _, text in words)
 
 
 def test_undelivered_message_can_be_resent_once(line: Runtime, parent: Family, twilio: TwilioStandIn) -> None:
     twilio.number(FAMILY, error_code=63016, at="request")
-    number = write(line, "The bus comes at 8:15.")
+    number = send_staff_message(line, "The bus comes at 8:15.")
     assert twilio.sent_to(FAMILY) == []
     twilio.number(FAMILY, error_code=None)
     assert staff_conversation.resend_message(line, number)
@@ -220,11 +223,11 @@ def test_undelivered_message_can_be_resent_once(line: Runtime, parent: Family, t
 
 
 def test_unreadable_message_and_message_after_stop_reach_staff(line: Runtime, parent: Family) -> None:
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
     told = parent.text("", NumMedia="1", MediaContentType0="audio/ogg", MessageType="audio")
-    assert told != "" and said(line)[-1].original == "[voice message]"
+    assert told != "" and list_messages(line)[-1].original == "[voice message]"
     parent.text("STOP")
-    assert parent.text("llámeme por favor") == "" and said(line)[-1].original == "llámeme por favor"
+    assert parent.text("llámeme por favor") == "" and list_messages(line)[-1].original == "llámeme por favor"
 
 
 def test_conversation_continues_while_redis_is_down(
@@ -232,20 +235,20 @@ def test_conversation_continues_while_redis_is_down(
 ) -> None:
     from redis import RedisError
 
-    write(line, "The bus comes at 8:15.")
+    send_staff_message(line, "The bus comes at 8:15.")
 
     def away(*_: object, **__: object) -> None:
         raise RedisError("away")
 
     monkeypatch.setattr(line.conversations, "acquire", away)
-    assert parent.text("gracias") == "" and said(line)[-1].original == "gracias"
+    assert parent.text("gracias") == "" and list_messages(line)[-1].original == "gracias"
 
 
 def test_undelivered_text_reactivates_case_and_informs_its_author(
     line: Runtime, parent: Family, twilio: TwilioStandIn
 ) -> None:
     twilio.number(FAMILY, error_code=63033, at="request")
-    number = write(line, "The bus comes at 8:15.")
+    number = send_staff_message(line, "The bus comes at 8:15.")
     staff_conversation.handle_undelivered_message(line, staff_conversation.get_message(line, number).delivery_id or "")
     send_all(line)
     assert "your text in case 1 did not arrive" in twilio.sent_to(ANA)[-1].body
@@ -289,7 +292,9 @@ def test_text_too_long_for_one_message_is_not_sent(line: Runtime, parent: Family
 def test_lost_redis_entry_is_restored_when_text_is_sent(line: Runtime, parent: Family) -> None:
     number = staff_conversation.draft_message(line, StaffMessage(1, "ana_ruiz", "Hello.", "form:5"))
     staff_conversation.send_message(line, number)
-    line.conversations.set_active_case(line.compute_lookup_hash(FAMILY), None)  # what a kill -9 after the commit leaves
+    line.conversations.set_active_case(
+        line.compute_lookup_hash(FAMILY), None
+    )  # the state after a kill -9 right after the commit
     send_all(line)
     assert parent.text("gracias") == ""
 
@@ -297,17 +302,17 @@ def test_lost_redis_entry_is_restored_when_text_is_sent(line: Runtime, parent: F
 def test_conversation_text_is_not_kept_in_translation_cache(
     line: Runtime, parent: Family, google: GoogleStandIn
 ) -> None:
-    """They would outlive the case, and erasing would not find them."""
+    """They would outlive the case, and erasure would not find them."""
     parent.text("mi hijo tiene miedo de ir a la escuela por lo de ayer")
     translate_all(line)
-    write(line, "Dear parent, the bus waits for your son at the corner")
+    send_staff_message(line, "Dear parent, the bus waits for your son at the corner")
     assert len(google.asked) >= 3, "there, there and back"
     assert list(line.redis.scan_iter("puente:translated:*")) == []
 
 
 def test_conversation_lost_by_redis_continues_for_several_messages(line: Runtime, parent: Family) -> None:
-    """Emptied; or the numbers were hashed anew (`bot keys reindex`)."""
-    write(line, "I can help you. What happened?")
+    """Redis was flushed, or the numbers were rehashed (`bot keys reindex`)."""
+    send_staff_message(line, "I can help you. What happened?")
     line.redis.flushall()
     assert [parent.text("el bus no vino"), parent.text("y hoy tampoco"), parent.text("que hago")] == ["", "", ""]
-    assert [one.original for one in said(line)][-3:] == ["el bus no vino", "y hoy tampoco", "que hago"]
+    assert [one.original for one in list_messages(line)][-3:] == ["el bus no vino", "y hoy tampoco", "que hago"]

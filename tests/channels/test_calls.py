@@ -1,4 +1,4 @@
-"""Calls on their way: rung once, whatever Twilio does, and what it reports of them only moves forward."""
+"""Outgoing calls: placed once, whatever Twilio does, and their status only moves forward."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_call_goes_to_staff_number_and_plays_nothing_before_answer(pager: Pager)
     assert pager.row()["state"] == "queued"
 
 
-# ---- what Twilio reports
+# ---- Twilio's status reports
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_call_goes_to_staff_number_and_plays_nothing_before_answer(pager: Pager)
 def test_unanswered_call_does_not_alert_anyone_by_itself(pager: Pager, how: str, state: str) -> None:
     pager.twilio.miss(pager.rung(), how)
     assert pager.row()["state"] == state
-    assert pager.services.redis.llen(URGENT) == 0, "the next round is the paging's to start"
+    assert pager.runtime.redis.llen(URGENT) == 0, "the next round is the paging's to start"
     pager.deliver(seconds=600)
     assert len(pager.calls()) == 1
 
@@ -68,7 +68,7 @@ def test_status_of_another_call_changes_nothing(pager: Pager) -> None:
     assert pager.row()["state"] == "queued"
 
 
-# ---- what goes wrong
+# ---- failures
 
 
 def test_too_many_requests_delays_the_call_once(pager: Pager) -> None:
@@ -84,7 +84,7 @@ def test_too_many_requests_delays_the_call_once(pager: Pager) -> None:
 def test_unknown_outcome_is_not_called_again(
     pager: Pager, fault: str, rung: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pager.services.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
+    monkeypatch.setattr(pager.runtime.channel._client.http_client, "timeout", 0.5)  # type: ignore[attr-defined]
     pager.twilio.fail_next(fault, seconds=1, on="call")
     pager.deliver()
     assert pager.row()["state"] == "failed", "at once: nobody waits for a list that does not exist"
@@ -102,7 +102,7 @@ def test_call_with_lost_response_can_still_be_claimed(pager: Pager) -> None:
 
 
 def test_killed_caller_process_does_not_call_again(pager: Pager) -> None:
-    with pager.services.database.write() as db:
+    with pager.runtime.database.write() as db:
         key = deliveries.c.id == pager.rows[0]
         db.execute(update(deliveries).where(key).values(state="claimed", claimed_at=now()))
     pager.deliver(seconds=10)
@@ -116,25 +116,25 @@ def test_refused_number_is_not_called_again(pager: Pager) -> None:
     for seconds in (90, 180):
         pager.deliver(seconds=seconds)
     assert pager.row()["state"] == "failed" and pager.row()["error_code"] == 21217
-    assert pager.services.redis.llen(URGENT) == 0
+    assert pager.runtime.redis.llen(URGENT) == 0
 
 
 @pytest.mark.parametrize("sender", ["55501", ""])
-def test_short_code_cannot_call(services: Runtime, twilio: TwilioStandIn, sender: str) -> None:
-    channel = TwilioChannel(services.settings.model_copy(update={"twilio_sms_from": sender}))
+def test_short_code_cannot_call(runtime: Runtime, twilio: TwilioStandIn, sender: str) -> None:
+    channel = TwilioChannel(runtime.settings.model_copy(update={"twilio_sms_from": sender}))
     with pytest.raises(SendError) as caught:
         channel.call(OutgoingMessage("d" * 32, "+12175550141", "Case 7."))
     assert caught.value.outcome == "refused" and twilio.requests == []
 
 
-def test_whatsapp_staff_are_called_on_their_number(services: Runtime, twilio: TwilioStandIn) -> None:
-    services.channel.call(OutgoingMessage("d" * 32, "whatsapp:+12175550141", "Case 7."))
+def test_whatsapp_staff_are_called_on_their_number(runtime: Runtime, twilio: TwilioStandIn) -> None:
+    runtime.channel.call(OutgoingMessage("d" * 32, "whatsapp:+12175550141", "Case 7."))
     assert len(twilio.calls_to("+12175550141")) == 1
 
 
-def test_call_needs_a_public_address(services: Runtime, twilio: TwilioStandIn) -> None:
-    """Nobody could press a key: it is said at once, and the text of the alert stands."""
-    channel = TwilioChannel(services.settings.model_copy(update={"public_url": ""}))
+def test_call_needs_a_public_address(runtime: Runtime, twilio: TwilioStandIn) -> None:
+    """Nobody could press a key. The failure is immediate, and the alert text remains."""
+    channel = TwilioChannel(runtime.settings.model_copy(update={"public_url": ""}))
     with pytest.raises(SendError) as caught:
         channel.call(OutgoingMessage("d" * 32, "+12175550141", "Case 7."))
     assert caught.value.outcome == "refused" and twilio.requests == []

@@ -1,4 +1,6 @@
-"""Leaders: nobody is called by five people in a week, the first week has a plan, numbers are sealed, load is seen."""
+"""Leaders: no one is called by five people in a week, the first week has a plan, numbers are encrypted, load is
+visible.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -26,7 +28,7 @@ from tests.web.console.conftest import member
 from tests.web.console.test_console import token
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
 HOME = "/console/leaders"
 PHONE = "+12175550188"
@@ -39,76 +41,76 @@ def send(client: FlaskClient, path: str, **form: Any) -> Any:
 
 
 @pytest.fixture
-def paul(services: Runtime) -> CommunityLeader:
-    register.save_leader(services, PAUL, "ana_ruiz")
+def paul(runtime: Runtime) -> CommunityLeader:
+    register.save_leader(runtime, PAUL, "ana_ruiz")
     return replace(PAUL, id=1)
 
 
 @pytest.fixture
-def logged_in(services: Runtime, client: FlaskClient) -> Callable[[str], FlaskClient]:
-    return lambda staff: member(services, client.application, "staff", staff)
+def logged_in(runtime: Runtime, client: FlaskClient) -> Callable[[str], FlaskClient]:
+    return lambda staff: member(runtime, client.application, "staff", staff)
 
 
-def test_two_requests_for_the_same_leader_share_one_call(services: Runtime, paul: CommunityLeader) -> None:
-    assert register.request_contact(services, paul, "the gathering", "sam_ortiz") is None
-    before = register.request_contact(services, paul, "attendance letters", "pat_moore")
+def test_two_requests_for_the_same_leader_share_one_call(runtime: Runtime, paul: CommunityLeader) -> None:
+    assert register.request_contact(runtime, paul, "the gathering", "sam_ortiz") is None
+    before = register.request_contact(runtime, paul, "attendance letters", "pat_moore")
     assert before and before.asked_by == "sam_ortiz"
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert [(one.why, one.with_id) for one in community_leaders.list_open_requests(db)] == [
             ("the gathering", None), ("attendance letters", 1),
         ]  # fmt: skip
-    assert register.complete_request(services, 1, "ana_ruiz") and not register.complete_request(services, 1, "ana_ruiz")
-    with services.database.read() as db:
+    assert register.complete_request(runtime, 1, "ana_ruiz") and not register.complete_request(runtime, 1, "ana_ruiz")
+    with runtime.database.read() as db:
         assert community_leaders.list_open_requests(db) == []
         found = community_leaders.find(db, 1)
     assert found and found.contacted_on == date(2026, 11, 24) and found.due_on == date(2027, 1, 23)
 
 
-def test_leader_is_not_called_again_within_a_week(services: Runtime, paul: CommunityLeader) -> None:
-    register.request_contact(services, paul, "the gathering", "sam_ortiz")
-    register.complete_request(services, 1, "ana_ruiz")
+def test_leader_is_not_called_again_within_a_week(runtime: Runtime, paul: CommunityLeader) -> None:
+    register.request_contact(runtime, paul, "the gathering", "sam_ortiz")
+    register.complete_request(runtime, 1, "ana_ruiz")
     with time_machine.travel(NOW + timedelta(days=6)), pytest.raises(LeaderAskedRecentlyError) as lately:
-        register.request_contact(services, paul, "attendance letters", "pat_moore")
+        register.request_contact(runtime, paul, "attendance letters", "pat_moore")
     assert lately.value.last_request.done_by == "ana_ruiz"
     with time_machine.travel(NOW + timedelta(days=7, minutes=1)):
-        assert register.request_contact(services, paul, "attendance letters", "pat_moore") is None
+        assert register.request_contact(runtime, paul, "attendance letters", "pat_moore") is None
 
 
-def test_empty_register_starts_with_five_partner_tasks(services: Runtime, library: Library) -> None:
-    todo = register.list_tasks(services)
+def test_empty_register_starts_with_five_partner_tasks(runtime: Runtime, library: Library) -> None:
+    todo = register.list_tasks(runtime)
     assert [one.kind for one in todo] == list(contact_rules.PARTNER_KINDS) and {one.owner for one in todo} == {
         "ruth_adams"
     }
     assert todo[0].due_on == date(2026, 11, 25) and todo[1].due_on == date(2026, 11, 30), "the 26th and 27th are closed"
     assert "Riverbend Public Schools" in todo[0].invitation and "{" not in todo[0].invitation
-    register.save_leader(services, PAUL, "ana_ruiz")
-    assert [one.kind for one in register.list_tasks(services)] == list(contact_rules.PARTNER_KINDS[1:])
+    register.save_leader(runtime, PAUL, "ana_ruiz")
+    assert [one.kind for one in register.list_tasks(runtime)] == list(contact_rules.PARTNER_KINDS[1:])
 
 
-def test_name_and_number_are_encrypted(services: Runtime, paul: CommunityLeader) -> None:
-    with services.database.read() as db:
+def test_name_and_number_are_encrypted(runtime: Runtime, paul: CommunityLeader) -> None:
+    with runtime.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
-    assert register.save_leader(services, PAUL, "ana_ruiz") is None, "a number stands there once"
-    register.remove_leader(services, paul, "ana_ruiz")
-    with services.database.read() as db:
+    assert register.save_leader(runtime, PAUL, "ana_ruiz") is None, "a number stands there once"
+    register.remove_leader(runtime, paul, "ana_ruiz")
+    with runtime.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
         assert community_leaders.list_all(db) == []
     assert row["sealed"] == "" and row["number_index"] is None
 
 
 def test_text_from_leader_number_sets_leader_role(
-    services: Runtime, paul: CommunityLeader, new_family: Callable[[str], Family]
+    runtime: Runtime, paul: CommunityLeader, new_family: Callable[[str], Family]
 ) -> None:
     new_family(PHONE).text("English")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         contact = contacts.find(db, PHONE)
         assert contact and contact.family_id
         found = families.get(db, contact.family_id)
     assert found.role == "leader" and found.consent_at is None, "nobody said that they want texts"
 
 
-def test_console_shows_and_edits_leaders(services: Runtime, logged_in: Callable[[str], FlaskClient]) -> None:
+def test_console_shows_and_edits_leaders(runtime: Runtime, logged_in: Callable[[str], FlaskClient]) -> None:
     ana, pat = logged_in("ana_ruiz"), logged_in("pat_moore")
     assert "Start here" in ana.get(HOME).text
     form = {"organization": "Grace Church", "name": "Rev. Paul", "phone": "217-555-0188", "kind": "faith"}
@@ -120,7 +122,7 @@ def test_console_shows_and_edits_leaders(services: Runtime, logged_in: Callable[
     assert PHONE not in pat.get(HOME).text, "all others ask through the queue"
     send(pat, f"{HOME}/1/ask", why="attendance letters")
     told = send(logged_in("sam_ortiz"), f"{HOME}/1/ask", why="the gathering").text
-    assert "Pat Moore asked on" in told and "in the same call" in told
+    assert "Pat Moore made a request on" in told and "The same call covers yours." in told
     send(ana, f"{HOME}/requests/1")
     refused = send(pat, f"{HOME}/1/ask", why="once more")
     assert refused.status_code == 409 and "was called by Ana Ruiz less than a week ago" in refused.text
@@ -131,7 +133,7 @@ def test_console_shows_and_edits_leaders(services: Runtime, logged_in: Callable[
 
 
 def test_task_can_be_rescheduled_and_invitation_edited(
-    services: Runtime, logged_in: Callable[[str], FlaskClient]
+    runtime: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
     ana = logged_in("ana_ruiz")
     ana.get(HOME)
@@ -172,56 +174,56 @@ def test_school_board_meeting_is_announced(family: Family) -> None:
     assert "with your language" in family.text("1")
 
 
-def told(services: Runtime, twilio: TwilioStandIn) -> list[str]:
-    overdue_contacts.remind_owners(services)
-    overdue_contacts.remind_owners(services)
-    send_all(services)
-    numbers = [one.phone for one in services.library.district.staff.values()]
+def list_reminders(runtime: Runtime, twilio: TwilioStandIn) -> list[str]:
+    overdue_contacts.remind_owners(runtime)
+    overdue_contacts.remind_owners(runtime)
+    send_all(runtime)
+    numbers = [one.phone for one in runtime.library.district.staff.values()]
     return [one.body for number in numbers for one in twilio.sent_to(number)]
 
 
 def test_owner_of_overdue_contact_is_reminded_once(
-    services: Runtime, twilio: TwilioStandIn, paul: CommunityLeader
+    runtime: Runtime, twilio: TwilioStandIn, paul: CommunityLeader
 ) -> None:
-    register.save_leader(services, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
-    assert told(services, twilio) == [], "the day has not come"
+    register.save_leader(runtime, replace(paul, due_on=date(2026, 12, 1)), "ana_ruiz")
+    assert list_reminders(runtime, twilio) == [], "the day has not come"
     with time_machine.travel(NOW + timedelta(days=8), tick=True):
-        once = told(services, twilio)
+        once = list_reminders(runtime, twilio)
     assert len(once) == 1 and "1 contact with a community leader is overdue" in once[0] and "Paul" not in once[0]
-    register.save_leader(services, replace(paul, due_on=date(2026, 12, 8)), "ana_ruiz")
+    register.save_leader(runtime, replace(paul, due_on=date(2026, 12, 8)), "ana_ruiz")
     with time_machine.travel(NOW + timedelta(days=15), tick=True):
-        assert len(told(services, twilio)) == 2, "another day was promised, and it has passed too"
+        assert len(list_reminders(runtime, twilio)) == 2, "another day was promised, and it has passed too"
 
 
-def test_changed_number_loses_leader_role(services: Runtime, paul: CommunityLeader) -> None:
+def test_changed_number_loses_leader_role(runtime: Runtime, paul: CommunityLeader) -> None:
     other = "+12175550177"
-    register.save_leader(services, replace(paul, phone=other), "ana_ruiz")
-    with services.database.write() as db:
+    register.save_leader(runtime, replace(paul, phone=other), "ana_ruiz")
+    with runtime.database.write() as db:
         roles = [families.get(db, families.find_or_create(db, one, now())).role for one in (PHONE, other)]
     assert roles == ["family", "leader"]
 
 
-def test_removed_leader_gets_no_more_texts(services: Runtime) -> None:
-    register.save_leader(services, PAUL, "ana_ruiz", has_text_consent=True)
-    register.remove_leader(services, replace(PAUL, id=1), "ana_ruiz")
-    with services.database.write() as db:
+def test_removed_leader_gets_no_more_texts(runtime: Runtime) -> None:
+    register.save_leader(runtime, PAUL, "ana_ruiz", has_text_consent=True)
+    register.remove_leader(runtime, replace(PAUL, id=1), "ana_ruiz")
+    with runtime.database.write() as db:
         family = families.get(db, families.find_or_create(db, PHONE, now()))
     assert family.role == "family" and family.consent_basis is None
 
 
 def test_number_of_another_leader_is_refused_with_a_message(
-    services: Runtime, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
+    runtime: Runtime, logged_in: Callable[[str], FlaskClient], paul: CommunityLeader
 ) -> None:
-    register.save_leader(services, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
+    register.save_leader(runtime, replace(PAUL, phone="+12175550189", organization="Legal aid"), "ana_ruiz")
     form = {"organization": "Legal aid", "phone": PHONE, "kind": "legal", "owner": "ana_ruiz"}
     page = send(logged_in("ana_ruiz"), f"{HOME}/2", **form)
-    assert page.status_code == 409 and "in the register already" in page.text
+    assert page.status_code == 409 and "This number is already registered" in page.text
 
 
 def test_call_sets_next_date_and_only_owner_records_it(
-    services: Runtime, logged_in: Callable[[str], FlaskClient]
+    runtime: Runtime, logged_in: Callable[[str], FlaskClient]
 ) -> None:
-    register.save_leader(services, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
+    register.save_leader(runtime, replace(PAUL, phone="", due_on=date(2026, 11, 20)), "ana_ruiz")
     ana, form = logged_in("ana_ruiz"), {"organization": "Grace Church", "phone": "", "kind": "faith"}
     send(ana, f"{HOME}/1/ask", why="the gathering")
     assert "Mark as contacted" in ana.get(HOME).text, "a leader without a number is talked with too"

@@ -1,4 +1,4 @@
-"""The handout: one sheet in every language, nothing on it that may not be said today, numbers the right way round."""
+"""The handout: one page in every language, nothing expired or unapproved on it, numbers in the right order."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -21,20 +21,20 @@ from bot.runtime import Runtime
 from tests.conftest import NOW
 from tests.documents.conftest import drawing
 from tests.documents.said import LANGUAGES
-from tests.documents.seen import codes_on, on_paper, opened, text_of
+from tests.documents.seen import open_png, read_codes, read_page_texts, render_in_gray
 from tests.web.console.conftest import member
 from tests.web.console.test_login import cheap_passwords
 
 pytestmark = pytest.mark.long
 
-__all__ = ["cheap_passwords", "drawing"]  # these fixtures hold here too
+__all__ = ["cheap_passwords", "drawing"]  # these fixtures also apply here
 
 NUMBERS = ("217-555-0160", "217-555-0161", "217-555-0162", "217-555-0163", "217-555-0110", "217-555-0100")
 
 
 @pytest.fixture(autouse=True)
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The numbers of whoever runs the tests are not those of the example district."""
+    """Hide the developer's own numbers: the example district has others."""
     for name in ("TWILIO_ACCOUNT_SID", "TWILIO_SMS_FROM", "TWILIO_WHATSAPP_FROM", "TWILIO_MESSAGING_SERVICE_SID"):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("VAR_DIR", str(tmp_path))
@@ -42,13 +42,13 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def sheet(library: Library, language: str = "en", at: datetime = NOW, **partners: Partner) -> Handout:
+def build_handout(library: Library, language: str = "en", at: datetime = NOW, **partners: Partner) -> Handout:
     listed = partners or library.district.partners
     return handout_of(settings.load_settings(), library, listed, language, "lincoln", at)
 
 
-def said(handout: Handout) -> str:
-    """All that it says, without the names."""
+def get_texts(handout: Handout) -> str:
+    """Return all texts without the names."""
     parts = [words.text for section in handout.sections for words in (section.title, *section.texts)]
     helpers = [one for section in handout.sections for one in section.partners]
     parts += [text for one in helpers for text in (one.name, one.phone, *(words.text for words in one.lines))]
@@ -57,15 +57,15 @@ def said(handout: Handout) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_one_page_in_every_language(library: Library, drawing: None, language: str) -> None:
-    drawn = render_handout_pdf(sheet(library, language))
-    (text,) = text_of(drawn)
+    drawn = render_handout_pdf(build_handout(library, language))
+    (text,) = read_page_texts(drawn)
     for number in (*NUMBERS, "988", "911"):
         assert number in text, f"{number} is written in its order in {language}"
-    assert codes_on(on_paper(drawn)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]
+    assert read_codes(render_in_gray(drawn)) == ["https://wa.me/12175550100?text=JOIN%20LINCOLN"]
 
 
 def test_png_shows_the_same_page(library: Library, drawing: None) -> None:
-    image = opened(render_handout_png(sheet(library, "ar")))
+    image = open_png(render_handout_png(build_handout(library, "ar")))
     assert image.width == 1275 and 1000 < image.height <= 1650
 
 
@@ -76,38 +76,39 @@ def test_many_partners_still_fit_one_page(library: Library, drawing: None, langu
         f"p{number}": one.model_copy(update={"name": f"Prairie Legal Aid {number}", "kind": kind})
         for number, kind in enumerate(("legal", "needs") * 6)
     }
-    assert len(text_of(render_handout_pdf(sheet(library, language, **many)))) == 1
+    assert len(read_page_texts(render_handout_pdf(build_handout(library, language, **many)))) == 1
 
 
 def test_handout_expires_with_its_first_part(library: Library) -> None:
     ends = min(one.get_last_valid_day() for one in library.district.partners.values())
     assert ends == library.district.partners["harvest"].checked_on + timedelta(days=PARTNER_CHECK_VALID_DAYS)
     assert (
-        "after March 20, 2027" in sheet(library).date_line.text and "November 24, 2026" in sheet(library).date_line.text
+        "after March 20, 2027" in build_handout(library).date_line.text
+        and "November 24, 2026" in build_handout(library).date_line.text
     )
 
 
 def test_expired_partner_and_fact_are_left_out(library: Library) -> None:
-    late = said(sheet(library, at=NOW + timedelta(days=PARTNER_CHECK_VALID_DAYS)))
+    late = get_texts(build_handout(library, at=NOW + timedelta(days=PARTNER_CHECK_VALID_DAYS)))
     assert "Prairie" not in late and "Harvest" not in late and "equal right to free public school" in late
-    later = said(sheet(library, at=NOW + timedelta(days=366)))
+    later = get_texts(build_handout(library, at=NOW + timedelta(days=366)))
     assert "equal right" not in later and "217-555-0100" in later and "911" in later
 
 
 def test_policy_unsigned_by_counsel_is_left_out(library: Library) -> None:
     district = library.district.model_copy(update={"policies": {}})
-    text = said(sheet(replace(library, district=district)))
+    text = get_texts(build_handout(replace(library, district=district)))
     assert "do not ask about immigration status" not in text and "wait in the front office" not in text
 
 
 def test_draft_translation_carries_a_notice(library: Library) -> None:
-    assert sheet(library, "en").notice is None
-    assert sheet(library, "es").notice is not None, "no catalog is reviewed yet"
+    assert build_handout(library, "en").notice is None
+    assert build_handout(library, "es").notice is not None, "no catalog is reviewed yet"
 
 
 def test_unknown_language_or_school_lists_choices(library: Library) -> None:
     with pytest.raises(ClickException, match="choose en, es"):
-        sheet(library, "xx")
+        build_handout(library, "xx")
     with pytest.raises(ClickException, match="choose lincoln"):
         handout_of(settings.load_settings(), library, {}, "en", "hogwarts", NOW)
 
@@ -115,19 +116,19 @@ def test_unknown_language_or_school_lists_choices(library: Library) -> None:
 def test_command_writes_the_file(drawing: None, tmp_path: Path) -> None:
     result = CliRunner().invoke(command.handout, ["--language", "es", "--school", "lincoln", "-o", "es.pdf"])
     assert result.exit_code == 0, result.output
-    (text,) = text_of((tmp_path / "es.pdf").read_bytes())
+    (text,) = read_page_texts((tmp_path / "es.pdf").read_bytes())
     assert "Lincoln Elementary" in text and "217-555-0160" in text
 
 
-def test_wrong_number_is_removed_from_staff_download(services: Runtime, client: FlaskClient, drawing: None) -> None:
-    viewer = member(services, client.application, "viewer")
+def test_wrong_number_is_removed_from_staff_download(runtime: Runtime, client: FlaskClient, drawing: None) -> None:
+    viewer = member(runtime, client.application, "viewer")
     listed = viewer.get("/console/handouts?school=lincoln").text
     assert listed.count("Printable PDF</a>") == 16 and "/console/handouts/ar.png?school=lincoln" in listed
-    assert "Prairie" in text_of(viewer.get("/console/handouts/es.pdf?school=lincoln").data)[0]
-    phone = services.library.district.partners["prairie_legal"].phone
-    partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
+    assert "Prairie" in read_page_texts(viewer.get("/console/handouts/es.pdf?school=lincoln").data)[0]
+    phone = runtime.library.district.partners["prairie_legal"].phone
+    partner_directory.record_call(runtime, "prairie_legal", phone, False, "ana_ruiz", now())
     answer = viewer.get("/console/handouts/es.pdf?school=lincoln")
-    assert "Prairie" not in text_of(answer.data)[0] and answer.mimetype == "application/pdf"
-    assert opened(viewer.get("/console/handouts/zh.png").data).width == 1275
+    assert "Prairie" not in read_page_texts(answer.data)[0] and answer.mimetype == "application/pdf"
+    assert open_png(viewer.get("/console/handouts/zh.png").data).width == 1275
     assert viewer.get("/console/handouts/xx.pdf").status_code == 404
     assert viewer.get("/console/handouts/es.exe").status_code == 404

@@ -1,4 +1,4 @@
-"""The catalogs and `bot check`: nothing lost in translation, drafts marked, mistakes named."""
+"""The catalogs and `bot check`: nothing is lost in translation, drafts are marked, mistakes are named."""
 
 import re
 from datetime import date

@@ -1,4 +1,4 @@
-"""The hard rules that a machine can check (TOPICS.md), over every text in every language; the schema; the drawings."""
+"""The hard rules that a machine can check (TOPICS.md), over every text in every language; the schema; the diagrams."""
 
 import json
 import re
@@ -23,7 +23,7 @@ FLOWS = [
     if path.name not in {"facts.yaml", "texts.yaml", "spoken.yaml"}
 ]
 NUMBER = re.compile(r"\d[\d-]+\d")
-"""Three digits and more, with hyphens: telephone numbers; not hours and days."""
+"""Three digits or more, with hyphens: phone numbers, but not hours and days."""
 HARMLESS = {"911", "988"}
 PROMISES = (
     "you are safe",
@@ -39,28 +39,30 @@ ASKS_STATUS = re.compile(
 )
 
 
-def english(library: Library) -> list[str]:
+def list_english_texts(library: Library) -> list[str]:
     template = parse_po("en", (settings.ROOT / "messages/messages.pot").read_bytes())
-    return [form for message in template if message.id for form in forms(message.id)]
+    return [form for message in template if message.id for form in list_plural_forms(message.id)]
 
 
-def forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
-    """A text, or each plural form of one."""
+def list_plural_forms(text: str | tuple[str, ...] | list[str]) -> list[str]:
+    """Return a text, or each plural form of one."""
     return [text] if isinstance(text, str) else list(text)
 
 
-def everything(library: Library) -> Iterator[tuple[str, str]]:
-    yield from (("en", text) for text in english(library))
+def list_all_texts(library: Library) -> Iterator[tuple[str, str]]:
+    yield from (("en", text) for text in list_english_texts(library))
     for language in library.district.languages:
         if language != "en":
             catalog = parse_po(language, (settings.ROOT / f"messages/{language}.po").read_bytes())
-            yield from ((language, form) for message in catalog if message.id for form in forms(message.string))
+            yield from (
+                (language, form) for message in catalog if message.id for form in list_plural_forms(message.string)
+            )
 
 
 def test_every_number_comes_from_facts_or_district_file(library: Library) -> None:
     sources = "".join((settings.ROOT / name).read_text() for name in ("flows/facts.yaml", "district.yaml"))
     known = set(NUMBER.findall(sources)) | HARMLESS
-    for language, text in everything(library):
+    for language, text in list_all_texts(library):
         assert set(NUMBER.findall(text)) <= known, (language, text)
 
 
@@ -69,12 +71,14 @@ def test_translation_has_the_numbers_of_its_english(library: Library) -> None:
         catalog = parse_po(language, (settings.ROOT / f"messages/{language}.po").read_bytes())
         for message in catalog:
             if message.id and message.string:
-                here = sorted(NUMBER.findall(forms(message.id)[0]))
-                assert all(sorted(NUMBER.findall(form)) == here for form in forms(message.string)), message.string
+                here = sorted(NUMBER.findall(list_plural_forms(message.id)[0]))
+                assert all(sorted(NUMBER.findall(form)) == here for form in list_plural_forms(message.string)), (
+                    message.string
+                )
 
 
 def test_texts_make_no_promises_and_do_not_ask_status(library: Library) -> None:
-    for text in english(library):
+    for text in list_english_texts(library):
         assert not any(words in text.lower() for words in PROMISES), text
         assert not ASKS_STATUS.search(text.lower()), text
 

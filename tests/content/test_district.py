@@ -1,4 +1,4 @@
-"""The district file is as strict as the flows: a chain that would lose an alert does not load."""
+"""The district file is as strict as the flows: an on-call chain that would lose an alert doesn't load."""
 
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ from bot.base.yaml_source import SourceError, parse_yaml
 from bot.content.district import District
 
 
-def told(change: dict[str, Any]) -> str:
-    """What is said of the example district with these values in place of its own; empty if it is fine."""
+def find_errors(change: dict[str, Any]) -> str:
+    """Return the errors of the example district with these values replaced; empty if it is valid."""
     data = yaml.safe_load((settings.ROOT / "district.yaml").read_text())
     for path, value in change.items():
         *rooms, last = path.split(".")
@@ -28,7 +28,7 @@ def told(change: dict[str, Any]) -> str:
 
 
 def test_example_district_is_valid() -> None:
-    assert told({}) == ""
+    assert find_errors({}) == ""
 
 
 @pytest.mark.parametrize(
@@ -36,24 +36,24 @@ def test_example_district_is_valid() -> None:
     [
         ({"on_call.counselor": ["lee_tran"]}, "needs two different people"),
         ({"on_call.counselor": ["lee_tran", "nobody"]}, "names 'nobody', who is not under 'staff'"),
-        ({"on_call.family_liaison": ["ana_ruiz", "jean_pierre"]}, "ends in one role only (family liaison)"),
+        ({"on_call.family_liaison": ["ana_ruiz", "jean_pierre"]}, "has only one role (family liaison)"),
         (
             {
                 "staff.ana_ruiz.role": "EL coordinator", "staff.jean_pierre.role": "Multilingual teacher",
                 "on_call.family_liaison": ["ana_ruiz", "jean_pierre"],
             },
-            "rests on the EL/ML coordinator alone",
+            "has only EL/ML coordinators",
         ),
         ({"on_call.counselor": {"people": ["lee_tran", "sam_ortiz"], "schools": {"mars": ["lee_tran"]}}}, "'mars'"),
         ({"staff.sam_ortiz.schools": ["mars"]}, "works at 'mars', which is not under 'schools'"),
         ({"paging.widen_to": ["nowhere"]}, "paging widens to 'nowhere'"),
-        ({"staff.ana_ruiz.backup": "ana_ruiz"}, "must be somebody else"),
+        ({"staff.ana_ruiz.backup": "ana_ruiz"}, "must be another person"),
         ({"time_zone": "Mars/Base"}, "name a time zone"),
         ({"templates": {"follow_up": {"es": "HX12"}}}, "HX[0-9a-f]{32}"),
     ],
 )  # fmt: skip
 def test_district_that_would_lose_an_alert_is_refused(change: dict[str, Any], said: str) -> None:
-    assert said in told(change)
+    assert said in find_errors(change)
 
 
 def test_error_names_place_and_remedy(tmp_path: Path) -> None:
@@ -64,4 +64,4 @@ def test_error_names_place_and_remedy(tmp_path: Path) -> None:
     )
     with pytest.raises(SourceError) as bad:
         parse_yaml(text, "district.yaml").parse_model(District)
-    assert "district.yaml:" in str(bad.value) and "one may be ill, or asleep" in str(bad.value)
+    assert "district.yaml:" in str(bad.value) and "because one can be ill or asleep" in str(bad.value)

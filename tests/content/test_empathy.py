@@ -1,4 +1,4 @@
-"""C1a: what a frightened family reads first takes its fear seriously, in every language, before any information."""
+"""C1a: the first text a frightened family reads takes its fear seriously, in every language, before any information."""
 
 import re
 
@@ -8,7 +8,7 @@ from bot.content.library import Library
 from bot.flow_tests.harness import FlowTestHarness, compute_default_time
 from bot.flows.model import Plural
 
-VALIDATES = {
+EMPATHY_OPENINGS = {
     "fear_attendance": "Your fear makes sense.",
     "family_detained": "I am so sorry.",
     "mental_health": "Thank you for telling us.",
@@ -24,19 +24,19 @@ VALIDATES = {
 first there (TOPICS.md, rule 3; tests/content/test_content_rules.py)."""
 
 
-@pytest.mark.parametrize("name", sorted(VALIDATES))
+@pytest.mark.parametrize("name", sorted(EMPATHY_OPENINGS))
 def test_flow_opens_by_naming_the_fear_before_any_fact(library: Library, name: str) -> None:
     flow = library.flows.flows[name]
     first = flow.steps[flow.first_step]
     assert not first.fact and not first.find and first.media is None
     (opening, *_) = first.say
-    assert isinstance(opening, str) and opening.startswith(VALIDATES[name])
+    assert isinstance(opening, str) and opening.startswith(EMPATHY_OPENINGS[name])
     for language in set(library.district.languages) - {"en"}:
         wording = library.catalogs.find_text(language, opening)
         assert not wording.is_missing and wording.text != opening, language
 
 
-@pytest.mark.parametrize("name", sorted(VALIDATES))
+@pytest.mark.parametrize("name", sorted(EMPATHY_OPENINGS))
 def test_opening_fits_a_phone_preview(library: Library, name: str) -> None:
     opening = library.flows.flows[name].steps[library.flows.flows[name].first_step].say[0]
     assert not isinstance(opening, Plural)
@@ -58,7 +58,7 @@ LIST = "Prairie Legal Aid, 217-555-0160"
      "TPS la fini, kisa pou m fè", "TPS 什么时候结束，我们怎么办"],
 )  # fmt: skip
 def test_ending_programs_get_legal_list_without_dates(library: Library, words: str) -> None:
-    """C1c: no advice, no program named back, nothing kept."""
+    """C1c: no advice, no echo of the program's name, nothing stored."""
     stage = FlowTestHarness(library, "en", "sms", compute_default_time(library))
     stage.receive_text(words)
     reached = [(reach.flow, reach.step) for reach in stage.reached_steps]

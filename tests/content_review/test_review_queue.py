@@ -1,4 +1,4 @@
-"""Facts past their time: not said, and their owners are told, with a clock that is moved."""
+"""Expired facts are not sent, and their owners are reminded, with a shifted clock."""
 
 from datetime import date, timedelta
 
@@ -25,16 +25,16 @@ def test_short_lived_fact_expires_after_two_weeks_with_a_reminder(library: Libra
 
 
 @pytest.mark.long
-def test_page_and_check_list_expired_content(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_page_and_check_list_expired_content(runtime: Runtime, client: FlaskClient, family: Family) -> None:
     with time_machine.travel(NOW + timedelta(days=20)):
         reply = family.text("what are my rights if ICE comes to my house one day")
         assert "stay silent" in reply and "permission or a paper" not in reply and "reply 0" in reply
-        log_in(client, "ana", issue_password(services, "ana"))
+        log_in(client, "ana", issue_password(runtime, "ana"))
         page = client.get("/console/content").text
         assert "fact home_entry" in page and "legal partner" in page and "not shown to families now" in page
-    errors, warnings = find_content_problems(settings.ROOT, services.library, date(2026, 12, 14))
+    errors, warnings = find_content_problems(settings.ROOT, runtime.library, date(2026, 12, 14))
     assert not errors and any("fact home_entry is not shown to families now" in line for line in warnings)
-    _, today = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
+    _, today = find_content_problems(settings.ROOT, runtime.library, date(2026, 11, 24))
     assert not any("not shown to families now" in line for line in today)
 
 

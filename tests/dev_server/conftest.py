@@ -17,15 +17,15 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 def wait_for(what: Callable[[], object], seconds: float = 15) -> None:
-    """Until `what()` is true; fails with its name after `seconds`."""
+    """Wait until `what()` is true; fail with its name after `seconds`."""
     until = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < until, f"waited in vain for {what}"
         time.sleep(0.05)
 
 
-def lives(process_id: int) -> bool:
-    """Whether the process runs; one that has ended and waits to be collected does not."""
+def is_running(process_id: int) -> bool:
+    """Return whether the process runs. A zombie does not count."""
     with suppress(psutil.NoSuchProcess):
         return bool(psutil.Process(process_id).status() != psutil.STATUS_ZOMBIE)
     return False
@@ -33,7 +33,7 @@ def lives(process_id: int) -> bool:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start a command in `tmp_path`, with this checkout importable; its output goes to a pipe."""
+    """Start a command in `tmp_path` with this checkout importable; its output goes to a pipe."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(*command: str, **env: str) -> subprocess.Popen[str]:

@@ -1,4 +1,4 @@
-"""What a full disk leaves in an append-only file is cut out, and every whole command stays."""
+"""The repair removes what a full disk leaves in an append-only file and keeps every complete command."""
 
 from pathlib import Path
 
@@ -25,13 +25,13 @@ class Disk:
         self.whole: list[tuple[int, bytes]] = []
 
     def write(self, text: bytes) -> None:
-        """All of it."""
+        """Write all of it."""
         self._put(text)
         self.believed += len(text)
         self.whole.append((self.place, text))
 
     def write_in_part(self, text: bytes, part: float) -> None:
-        """The disk is full in the middle; what was written is taken back, by what the server believes."""
+        """Fill the disk in the middle of a write; the server believes that it undid the partial write."""
         self._put(text[: int(len(text) * part)])
         del self.file[self.believed :]
         self.whole = [(end, text) for end, text in self.whole if end <= self.believed]
@@ -41,7 +41,7 @@ class Disk:
         self.place += len(text)
 
 
-def mended(text: bytes) -> bytes:
+def repair_bytes(text: bytes) -> bytes:
     for begin, end in reversed(find_corrupt_ranges(text)):
         text = text[:begin] + text[end:]
     return text
@@ -55,15 +55,15 @@ def test_intact_commands_are_kept(told: list[tuple[bytes, float | None]], last: 
             disk.write_in_part(text, part)
         disk.write(text)
     disk.write(last)
-    assert mended(bytes(disk.file)) == b"".join(text for _, text in disk.whole)
+    assert repair_bytes(bytes(disk.file)) == b"".join(text for _, text in disk.whole)
 
 
 @given(st.lists(commands, max_size=8), st.binary(max_size=30), st.integers(0, 5000))
 def test_intact_file_is_kept_and_trailing_zeros_are_removed(told: list[bytes], tail: bytes, zeros: int) -> None:
     text = b"".join(told)
     assert find_corrupt_ranges(text) == []
-    assert mended(text + bytes(zeros)) == text
-    assert mended(text + tail).startswith(text)
+    assert repair_bytes(text + bytes(zeros)) == text
+    assert repair_bytes(text + tail).startswith(text)
 
 
 def test_intact_file_is_not_rewritten(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""gunicorn as the Procfile starts it, and clients that mean harm (real processes, real sockets)."""
+"""gunicorn as the Procfile starts it, with hostile clients (real processes, real sockets)."""
 
 import runpy
 import shlex
@@ -33,8 +33,8 @@ BEGUN = {
 }
 
 
-def options() -> list[str]:
-    """How the Procfile starts gunicorn, but for its address, its number of processes and its app."""
+def parse_procfile_options() -> list[str]:
+    """Return the Procfile's gunicorn options without its address, number of processes, and app."""
     (web,) = [line for line in (ROOT / "Procfile").read_text().splitlines() if line.startswith("web:")]
     given = shlex.split(web.removeprefix("web: gunicorn "))[:-1]
     return [
@@ -46,18 +46,18 @@ def options() -> list[str]:
 
 @pytest.fixture
 def port(start: Start, tmp_path: Path) -> Iterator[int]:
-    """A gunicorn as in the Procfile, with a second for each request to come in, and an app that reads it whole."""
+    """Start gunicorn as in the Procfile, with one second to read each request and an app that reads all of it."""
     (tmp_path / "slow.py").write_text(SLOW + APP)
     with closing(socket.create_server(("127.0.0.1", 0))) as free:
         found = free.getsockname()[1]
-    command = [sys.executable, "-m", "gunicorn", *options(), "--bind", f"127.0.0.1:{found}", "slow:app"]
+    command = [sys.executable, "-m", "gunicorn", *parse_procfile_options(), "--bind", f"127.0.0.1:{found}", "slow:app"]
     start(*command, VAR_DIR=str(tmp_path / "var"))
-    wait_for(lambda: answered(found))
+    wait_for(lambda: get_response(found))
     yield found
 
 
-def answered(port: int, path: str = "/", header: str = "X: x") -> bytes:
-    """The answer, or nothing within eight seconds."""
+def get_response(port: int, path: str = "/", header: str = "X: x") -> bytes:
+    """Return the answer, or nothing within eight seconds."""
     try:
         with socket.create_connection(("127.0.0.1", port), 1) as client:
             client.settimeout(8)
@@ -72,24 +72,26 @@ def test_stalled_clients_do_not_block_others(port: int, begun: str) -> None:
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(12)]
     for one in silent:
         one.sendall(BEGUN[begun])
-    assert answered(port)
+    assert get_response(port)
     for one in silent:
         one.close()
 
 
 def test_client_cannot_set_proxy_headers(port: int) -> None:
-    """gunicorn believes these of whoever is on this machine; some proxies pass them on.  Who hides a page from other
-    networks by its path would be walked round."""
-    assert b"\n /open/metrics\r\n" in answered(port, "/open/metrics", "SCRIPT_NAME: /open")
+    """gunicorn trusts these headers from any local client, and some proxies pass them on.
+
+    They would bypass a proxy that hides a page from other networks by its path.
+    """
+    assert b"\n /open/metrics\r\n" in get_response(port, "/open/metrics", "SCRIPT_NAME: /open")
 
 
 def test_slow_upload_of_a_recording_has_enough_time() -> None:
     assert gunicorn_worker.MAX_REQUEST_READ_SECONDS * 5_000_000 / 8 > 16 * 1024 * 1024
 
 
-def test_web_process_checks_keys_and_watches_for_alarms(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
-    is_watching, worker = Event(), SimpleNamespace(wsgi=create_app(runtime=services))
-    monkeypatch.setattr(notifier, "check_forever", lambda runtime: runtime is services and is_watching.set())
+def test_web_process_checks_keys_and_watches_for_alarms(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+    is_watching, worker = Event(), SimpleNamespace(wsgi=create_app(runtime=runtime))
+    monkeypatch.setattr(notifier, "check_forever", lambda given: given is runtime and is_watching.set())
     start_web_process = runpy.run_path(str(ROOT / "gunicorn.conf.py"))["post_worker_init"]
     start_web_process(worker)
     assert is_watching.wait(5)

@@ -1,4 +1,4 @@
-"""`make run` with a small Procfile: one run at a time, nothing left behind, and a sentence where it cannot start."""
+"""`make run` with a small Procfile: one run at a time, no leftovers, and a clear message if it can't start."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from bot.dev_server.launch import check_port, migrate_database
 from bot.dev_server.redis_server import wait_for_server
 from bot.dev_server.stale_processes import SERVER_PROCESS_NAMES, StartupError, is_run_process, stop_run_processes
-from tests.dev_server.conftest import Start, lives, wait_for
+from tests.dev_server.conftest import Start, is_running, wait_for
 
 pytestmark = pytest.mark.long
 
@@ -36,18 +36,18 @@ def free_port() -> int:
 
 @pytest.fixture
 def run(tmp_path: Path, start: Start, free_port: int) -> Iterator[Start]:
-    """Start Puente with the small Procfile; afterwards nothing of it is left, whatever the test did."""
+    """Start Puente with the small Procfile; stop everything at the end, whatever the test did."""
     (tmp_path / "Procfile").write_text(PROCFILE)
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
     (tmp_path / "migrations" / "versions").mkdir(parents=True)
     (tmp_path / "migrations" / "env.py").touch()
     settings = {"PORT": str(free_port), "VAR_DIR": str(tmp_path / "var")}
     yield lambda **env: start(sys.executable, "-c", PROGRAM, str(tmp_path), **(settings | env))
-    for process in marked(tmp_path):
+    for process in list_run_processes(tmp_path):
         process.kill()
 
 
-def marked(root: Path) -> list[psutil.Process]:
+def list_run_processes(root: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
@@ -63,7 +63,7 @@ def is_up(root: Path) -> bool:
     return (root / "web.id").exists() and ids.exists() and len(ids.read_text().split()) == 2
 
 
-def heard(process: subprocess.Popen[str]) -> str:
+def read_output(process: subprocess.Popen[str]) -> str:
     return process.communicate(timeout=15)[0]
 
 
@@ -73,10 +73,10 @@ def test_one_signal_stops_all_processes(tmp_path: Path, run: Start, number: sign
     running = run()
     wait_for(lambda: is_up(tmp_path))
     running.send_signal(number)
-    said = heard(running)
+    said = read_output(running)
     assert running.returncode == 0, said
     assert "Traceback" not in said
-    assert not marked(tmp_path)
+    assert not list_run_processes(tmp_path)
 
 
 def test_processes_get_the_embedded_server_address(tmp_path: Path, run: Start) -> None:
@@ -106,10 +106,10 @@ def test_second_run_reports_the_running_one(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
     second = run()
-    assert "is running in" in heard(second)
+    assert "is running in" in read_output(second)
     assert second.returncode == 1
     assert running.poll() is None
-    assert lives(int((tmp_path / "web.id").read_text()))
+    assert is_running(int((tmp_path / "web.id").read_text()))
 
 
 @pytest.mark.long
@@ -118,36 +118,40 @@ def test_next_start_stops_leftovers_of_a_killed_run(tmp_path: Path, run: Start) 
     wait_for(lambda: is_up(tmp_path))
     running.kill()
     running.wait()
-    left = [process.pid for process in marked(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
+    left = [process.pid for process in list_run_processes(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
     assert left
     left += [int(number) for name in ("web.id", "worker.ids") for number in (tmp_path / name).read_text().split()]
-    assert all(map(lives, left))
+    assert all(map(is_running, left))
     for name in ("web.id", "worker.ids"):
         (tmp_path / name).unlink()
     again = run()
     wait_for(lambda: is_up(tmp_path))
-    assert not any(map(lives, left))
+    assert not any(map(is_running, left))
     again.terminate()
-    assert "Traceback" not in heard(again)
-    assert not marked(tmp_path)
+    assert "Traceback" not in read_output(again)
+    assert not list_run_processes(tmp_path)
 
 
 @pytest.mark.long
 def test_orphaned_server_is_stopped(tmp_path: Path, run: Start) -> None:
     run()
-    wait_for(lambda: is_up(tmp_path) and any(process.name() in SERVER_PROCESS_NAMES for process in marked(tmp_path)))
-    (server,) = [process for process in marked(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
-    for process in marked(tmp_path):
+    wait_for(
+        lambda: (
+            is_up(tmp_path) and any(process.name() in SERVER_PROCESS_NAMES for process in list_run_processes(tmp_path))
+        )
+    )
+    (server,) = [process for process in list_run_processes(tmp_path) if process.name() in SERVER_PROCESS_NAMES]
+    for process in list_run_processes(tmp_path):
         if process != server:
             process.kill()
     stop_run_processes(tmp_path / "var")
-    assert not lives(server.pid)
+    assert not is_running(server.pid)
 
 
 def test_port_in_use_is_reported(tmp_path: Path, run: Start, free_port: int) -> None:
     with socket.create_server(("127.0.0.1", free_port)):
         second = run()
-        said = heard(second)
+        said = read_output(second)
     assert said == f"Port {free_port} cannot be used (address already in use): choose another, `make run PORT=8001`.\n"
     assert second.returncode == 1
 
@@ -158,7 +162,7 @@ def test_free_port_is_accepted(free_port: int) -> None:
 
 def test_invalid_setting_is_reported_in_one_line(run: Start) -> None:
     bad = run(PORT="many")
-    said = heard(bad)
+    said = read_output(bad)
     assert said.startswith("PORT is not usable")
     assert said.count("\n") == 1
     assert bad.returncode == 1
@@ -167,7 +171,7 @@ def test_invalid_setting_is_reported_in_one_line(run: Start) -> None:
 def test_unwritable_var_folder_is_reported(tmp_path: Path, run: Start) -> None:
     (tmp_path / "file").touch()
     bad = run(VAR_DIR=str(tmp_path / "file" / "var"))
-    said = heard(bad)
+    said = read_output(bad)
     assert "cannot be written" in said
     assert said.count("\n") == 1
     assert bad.returncode == 1

@@ -1,4 +1,4 @@
-"""The whole of `make run`, and the worker, with what can happen to them."""
+"""The whole of `make run`, and the worker, with typical failures."""
 
 import os
 import signal
@@ -21,7 +21,7 @@ from rq.serializers import JSONSerializer
 from bot.base.settings import ROOT
 from bot.dev_server.redis_server import build_server_command, wait_for_server
 from tests.dev_server.conftest import Start, wait_for
-from tests.dev_server.test_launch import free_port, heard, marked
+from tests.dev_server.test_launch import free_port, list_run_processes, read_output
 
 pytestmark = pytest.mark.long
 
@@ -32,7 +32,7 @@ def queue(redis: Redis, name: str = "default") -> Queue:
     return Queue(name, connection=redis, serializer=JSONSerializer)
 
 
-def done(job: Job) -> bool:
+def is_finished(job: Job) -> bool:
     try:
         return bool(job.get_status(refresh=True) == "finished")
     except RedisError:
@@ -40,10 +40,10 @@ def done(job: Job) -> bool:
 
 
 @pytest.fixture
-def whole(tmp_path: Path, start: Start, free_port: int) -> Iterator[subprocess.Popen[str]]:
+def whole_run(tmp_path: Path, start: Start, free_port: int) -> Iterator[subprocess.Popen[str]]:
     env = {"PORT": str(free_port), "VAR_DIR": str(tmp_path / "var")}
     yield start("sh", "-c", f"cd {ROOT} && exec {sys.executable} -m bot.dev_server", **env)
-    for process in marked(tmp_path):
+    for process in list_run_processes(tmp_path):
         process.kill()
 
 
@@ -55,18 +55,18 @@ def is_ready(port: int) -> bool:
         return False
 
 
-def running(root: Path, words: str) -> list[psutil.Process]:
-    """The processes whose command line begins with these words."""
+def list_processes(root: Path, words: str) -> list[psutil.Process]:
+    """Return the processes whose command line begins with these words."""
     found = []
-    for process in marked(root):
+    for process in list_run_processes(root):
         with suppress(psutil.Error):
             found += [process] if " ".join(process.cmdline()).startswith(words) else []
     return found
 
 
-def killed(root: Path, words: str) -> list[psutil.Process]:
-    """Kill those, and wait until they are gone."""
-    found = running(root, words)
+def kill_processes(root: Path, words: str) -> list[psutil.Process]:
+    """Kill them and wait until they are gone."""
+    found = list_processes(root, words)
     for process in found:
         process.kill()
     psutil.wait_procs(found, timeout=5)
@@ -74,15 +74,17 @@ def killed(root: Path, words: str) -> list[psutil.Process]:
 
 
 @pytest.mark.long
-def test_all_processes_start_recover_and_stop(tmp_path: Path, whole: subprocess.Popen[str], free_port: int) -> None:
+def test_all_processes_start_recover_and_stop(tmp_path: Path, whole_run: subprocess.Popen[str], free_port: int) -> None:
     wait_for(lambda: is_ready(free_port), 60)
     redis = Redis.from_url(build_server_command(tmp_path / "var" / "redis")[1])
-    assert len(killed(tmp_path, "python worker.py")) >= 2  # a work-horse may be at a job just then
-    # A job that comes while Redis still thinks the dead are listening is lost to RQ: the sweep is there for that.
-    wait_for(lambda: len(running(tmp_path, "python worker.py")) == 2)
+    assert len(kill_processes(tmp_path, "python worker.py")) >= 2  # a work-horse may run a job at this moment
+    # A job that is queued while Redis still lists the dead workers is lost to RQ. The sweep recovers it.
+    wait_for(lambda: len(list_processes(tmp_path, "python worker.py")) == 2)
     job = queue(redis).enqueue("os.getpid", result_ttl=60)
-    wait_for(lambda: done(job), 30)
-    server = next(process for process in marked(tmp_path) if process.name() in ("valkey-server", "redis-server"))
+    wait_for(lambda: is_finished(job), 30)
+    server = next(
+        process for process in list_run_processes(tmp_path) if process.name() in ("valkey-server", "redis-server")
+    )
     server.kill()
     later = None
     while later is None:
@@ -90,18 +92,18 @@ def test_all_processes_start_recover_and_stop(tmp_path: Path, whole: subprocess.
             later = queue(redis).enqueue("os.getpid", result_ttl=60)
         except RedisError:
             later = None
-    wait_for(lambda: done(later), 30)
+    wait_for(lambda: is_finished(later), 30)
     wait_for(lambda: is_ready(free_port), 30)
     assert not FailedJobRegistry(queue=queue(redis, "urgent")).get_job_ids(cleanup=False)
     redis.close()
-    whole.send_signal(signal.SIGINT)
-    said = heard(whole)
-    assert whole.returncode == 0
+    whole_run.send_signal(signal.SIGINT)
+    said = read_output(whole_run)
+    assert whole_run.returncode == 0
     assert "First login:" in said
-    assert not marked(tmp_path)
+    assert not list_run_processes(tmp_path)
 
 
-def waits_for_work(redis: Redis) -> bool:
+def is_waiting_for_work(redis: Redis) -> bool:
     return any(str(client["cmd"]).startswith("bl") or client["cmd"] == "brpop" for client in redis.client_list())
 
 
@@ -113,9 +115,9 @@ def test_worker_reconnects_within_seconds_after_redis_returns(tmp_path: Path, st
     with Redis.from_url(url) as redis:
         worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=url, VAR_DIR=str(tmp_path))
         first = queue(redis).enqueue("os.getpid", result_ttl=60)
-        wait_for(lambda: done(first), 30)
+        wait_for(lambda: is_finished(first), 30)
         # A worker that loses Redis between two jobs ends instead, and is started again (test_killed_process_restarts).
-        wait_for(lambda: waits_for_work(redis), 30)
+        wait_for(lambda: is_waiting_for_work(redis), 30)
         server.kill()
         server.wait()
         with pytest.raises(subprocess.TimeoutExpired):
@@ -123,7 +125,7 @@ def test_worker_reconnects_within_seconds_after_redis_returns(tmp_path: Path, st
         server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
         wait_for_server(url)
         second = queue(redis, "urgent").enqueue("os.getpid", result_ttl=60)
-        wait_for(lambda: done(second), 8)
+        wait_for(lambda: is_finished(second), 8)
     worker.terminate()
     assert worker.wait(5) == 0
     server.terminate()
@@ -132,7 +134,7 @@ def test_worker_reconnects_within_seconds_after_redis_returns(tmp_path: Path, st
 
 def test_worker_without_redis_exits_with_an_error(tmp_path: Path, start: Start) -> None:
     worker = start(sys.executable, str(ROOT / "worker.py"), REDIS_URL=f"unix://{tmp_path}/none", VAR_DIR=str(tmp_path))
-    said = heard(worker)
+    said = read_output(worker)
     assert worker.returncode == 1
     assert "Redis does not answer" in said and "REDIS_URL" in said
-    assert os.fspath(tmp_path) not in said  # an address may hold a password
+    assert os.fspath(tmp_path) not in said  # an address may contain a password

@@ -1,4 +1,4 @@
-"""The embedded server keeps what it was told, is private, and is found in the documented order."""
+"""The embedded server keeps acknowledged data, is private, and is found in the documented order."""
 
 import stat
 import subprocess
@@ -18,7 +18,7 @@ from bot.dev_server.redis_server import (
 )
 
 
-def socket_of(url: str) -> Path:
+def get_socket_path(url: str) -> Path:
     return Path(unquote(urlsplit(url).path))
 
 
@@ -36,7 +36,7 @@ def test_acknowledged_data_survives_kill_minus_nine(tmp_path: Path) -> None:
 
 
 def test_full_disk_leaves_a_readable_file(tmp_path: Path) -> None:
-    """What the server does is done to its file by hand: this machine's disk is not filled."""
+    """The test edits the file as the server would. It doesn't fill this machine's disk."""
     with run_embedded_server(tmp_path) as url, Redis.from_url(url) as redis:
         redis.set("first", "\r\n\0 is no hole")
         redis.set("second", "yes")
@@ -49,26 +49,26 @@ def test_full_disk_leaves_a_readable_file(tmp_path: Path) -> None:
 def test_only_this_user_on_this_machine_can_connect(tmp_path: Path) -> None:
     with run_embedded_server(tmp_path / "redis") as url, Redis.from_url(url) as redis:
         assert redis.config_get("port")["port"] == "0"
-        assert stat.S_IMODE(socket_of(url).stat().st_mode) == 0o700
+        assert stat.S_IMODE(get_socket_path(url).stat().st_mode) == 0o700
 
 
 def test_server_ends_with_its_context(tmp_path: Path) -> None:
     with run_embedded_server(tmp_path) as url:
-        assert socket_of(url).exists()
-    assert not socket_of(url).exists()
+        assert get_socket_path(url).exists()
+    assert not get_socket_path(url).exists()
 
 
 @pytest.mark.parametrize("name", ["a folder, 100% añejo", "x" * 120])
 def test_folders_with_odd_or_long_names_work(tmp_path: Path, name: str) -> None:
     with run_embedded_server(tmp_path / name) as url, Redis.from_url(url) as redis:
         assert redis.ping()
-        assert len(bytes(socket_of(url))) <= 100
+        assert len(bytes(get_socket_path(url))) <= 100
 
 
 def test_folder_prepared_by_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
     _, url = build_server_command(tmp_path / ("x" * 120))
-    socket_of(url).parent.chmod(0o777)
+    get_socket_path(url).parent.chmod(0o777)
     with pytest.raises(RedisServerUnavailableError, match="remove it"):
         build_server_command(tmp_path / ("x" * 120))
 

@@ -1,4 +1,4 @@
-"""Real sentences in every language, for pages and recordings: what families are told, from the catalogs."""
+"""Real sentences from the catalogs in every language, for pages and recordings."""
 
 from babel.messages.pofile import read_po
 
@@ -14,8 +14,8 @@ HOURS = (
 STATUS = "Our district's rule: school staff do not ask about immigration status."
 
 
-def said(text: str, language: str) -> str:
-    """The text in this language."""
+def translate_text(text: str, language: str) -> str:
+    """Return the text in this language."""
     if language == "en":
         return text
     with (settings.ROOT / "messages" / f"{language}.po").open("rb") as catalog:

@@ -1,4 +1,4 @@
-"""Pages: what is written is escaped, nothing is fetched, what is missing is said."""
+"""Pages: text is escaped, nothing is fetched, missing parts are reported."""
 
 import subprocess
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from bot.base import settings
 from bot.documents import html_page
-from tests.documents.seen import codes_on, opened, text_of
+from tests.documents.seen import open_png, read_codes, read_page_texts
 
 FONTS = "@page { size: 600px 400px }"
 
@@ -57,7 +57,7 @@ def test_rendering_fetches_nothing(drawing: None, tmp_path: Path) -> None:
         f"<img src='{base}/a.png'><style>@import '{base}/b.css'; p {{ background: url({base}/c.png) }}</style>"
         f"<a rel=attachment href='{secret.as_uri()}'>x</a><svg><image href='{base}/d.png'/></svg><p>here</p>"
     )
-    (text,) = text_of(html_page.render_pdf(outside))
+    (text,) = read_page_texts(html_page.render_pdf(outside))
     server.shutdown()
     assert "here" in text
     assert "leaked" not in text
@@ -69,8 +69,8 @@ def test_image_has_requested_width_and_readable_code(drawing: None) -> None:
     png = html_page.render_png(
         html_page.build_document(f"{FONTS} .qr {{ width: 300px }}", html_page.build_qr_code(link), "en"), 450
     )
-    assert opened(png).size == (450, 300)
-    assert codes_on(opened(png)) == [link]
+    assert open_png(png).size == (450, 300)
+    assert read_codes(open_png(png)) == [link]
 
 
 def test_missing_font_is_an_error(drawing: None) -> None:

@@ -1,4 +1,4 @@
-"""The poster: one sheet, every language, a code that a phone reads."""
+"""The poster: one page, every language, a code that a phone can read."""
 
 import re
 
@@ -6,24 +6,24 @@ import pytest
 
 from bot.documents import html_page
 from bot.documents.poster import Poster, PosterText, arrange_columns, render_poster_pdf
-from tests.documents.said import ANYTHING_ELSE, BUSES, LANGUAGES, STATUS, said
-from tests.documents.seen import codes_on, on_paper, text_of
+from tests.documents.said import ANYTHING_ELSE, BUSES, LANGUAGES, STATUS, translate_text
+from tests.documents.seen import read_codes, read_page_texts, render_in_gray
 
 pytestmark = pytest.mark.long
 
 LINK = "https://wa.me/12175550100?text=HOLA"
 
 
-def line(language: str) -> PosterText:
-    return PosterText(language, *(said(text, language) for text in (ANYTHING_ELSE, BUSES, STATUS)))
+def build_poster_text(language: str) -> PosterText:
+    return PosterText(language, *(translate_text(text, language) for text in (ANYTHING_ELSE, BUSES, STATUS)))
 
 
 def poster(*languages: str) -> Poster:
-    lines = tuple(map(line, languages))
+    lines = tuple(map(build_poster_text, languages))
     return Poster("Riverbend School District", "Lincoln Elementary", lines, LINK, "+1 217-555-0100", "HOLA")
 
 
-def letters(text: str) -> set[str]:
+def collect_letters(text: str) -> set[str]:
     return set(re.findall(r"\w", text))
 
 
@@ -33,18 +33,20 @@ def drawn(drawing: None) -> bytes:
 
 
 def test_sixteen_languages_fit_one_page(drawn: bytes) -> None:
-    (text,) = text_of(drawn)
+    (text,) = read_page_texts(drawn)
     for part in ("Riverbend School District", "Lincoln Elementary", "HOLA", "+1 217-555-0100", "wa.me/12175550100"):
         assert part in text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_can_be_read(drawn: bytes, language: str) -> None:
-    """By its first words; shaped and turned letters come back in another order, so there only which they are counts."""
-    (text,) = text_of(drawn)
-    title = said(ANYTHING_ELSE, language)
+    """Checks the first words. Shaped and reversed letters come back in another order, so only the set of letters
+    counts.
+    """
+    (text,) = read_page_texts(drawn)
+    title = translate_text(ANYTHING_ELSE, language)
     if language in ("ar", "fa", "ps"):
-        assert len(letters(title) - letters(text)) <= 2
+        assert len(collect_letters(title) - collect_letters(text)) <= 2
     else:
         assert title[:12] in text.replace("\r\n", " ")
 
@@ -59,12 +61,12 @@ def test_letters_are_at_least_nine_points(drawn: bytes) -> None:
 
 
 def test_code_is_readable_in_grayscale(drawn: bytes) -> None:
-    assert codes_on(on_paper(drawn)) == [LINK]
+    assert read_codes(render_in_gray(drawn)) == [LINK]
 
 
 def test_nothing_is_drawn_outside_the_margins(drawn: bytes) -> None:
-    """Printers leave out what is nearer to the edge than a quarter of an inch."""
-    paper = on_paper(drawn)
+    """Printers omit what is within a quarter of an inch of the edge."""
+    paper = render_in_gray(drawn)
     edge = int(paper.width * 0.25 / 8.5)
     left, top, right, bottom = paper.point(lambda light: 255 if light < 200 else 0).getbbox() or (0, 0, 0, 0)
     assert edge <= left and edge <= top and right <= paper.width - edge and bottom <= paper.height - edge
@@ -72,14 +74,14 @@ def test_nothing_is_drawn_outside_the_margins(drawn: bytes) -> None:
 
 def test_texts_are_escaped(drawing: None) -> None:
     nasty = PosterText("es", "<script>x</script>", "<img src=x>", "&amp;")
-    (text,) = text_of(render_poster_pdf(Poster("<b>D", "", (nasty,), LINK, "1", "<i>")))
+    (text,) = read_page_texts(render_poster_pdf(Poster("<b>D", "", (nasty,), LINK, "1", "<i>")))
     for part in ("<script>x</script>", "<img src=x>", "&amp;", "<b>D", "<i>"):
         assert part in text
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 16])
 def test_columns_keep_the_order(count: int) -> None:
-    lines = tuple(map(line, LANGUAGES[:count]))
+    lines = tuple(map(build_poster_text, LANGUAGES[:count]))
     found = arrange_columns(lines)
     assert len(found) == min(3, count)
     assert [one for column in found for one in column] == list(lines)

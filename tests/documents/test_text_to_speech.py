@@ -1,15 +1,15 @@
-"""Recordings: each language by its own voice or none, no addresses, nothing on the command line."""
+"""Synthetic speech: each language by its own voice or none, no addresses, nothing on the command line."""
 
 import subprocess
 
 import pytest
 
 from bot.speech import text_to_speech
-from tests.documents.said import BUSES, HOURS, LANGUAGES, said
+from tests.documents.said import BUSES, HOURS, LANGUAGES, translate_text
 
 
-def seconds(mp3: bytes) -> float:
-    """By decoding it."""
+def measure_seconds(mp3: bytes) -> float:
+    """Return the length by decoding it."""
     raw = subprocess.run(
         ["ffmpeg", "-loglevel", "error", "-i", "-", "-ac", "1", "-ar", "8000", "-f", "s16le", "-"],
         input=mp3,
@@ -20,7 +20,7 @@ def seconds(mp3: bytes) -> float:
 
 
 QUICK = {"am", "es", "zh"}
-"""The others speak in the long tests."""
+"""The other languages run in the long tests."""
 
 
 @pytest.mark.parametrize(
@@ -30,9 +30,9 @@ QUICK = {"am", "es", "zh"}
 def test_speech_is_synthesized(speaking: None, language: str) -> None:
     if language not in text_to_speech.find_spoken_languages():
         pytest.skip(f"espeak-ng here has no voice for {language}: newer versions have more.")
-    mp3 = text_to_speech.synthesize_speech(said(BUSES, language), language)
+    mp3 = text_to_speech.synthesize_speech(translate_text(BUSES, language), language)
     assert mp3 and mp3.startswith((b"ID3", b"\xff\xfb", b"\xff\xf3"))
-    assert 4 < seconds(mp3) < 25
+    assert 4 < measure_seconds(mp3) < 25
     assert len(mp3) < 200_000
 
 
@@ -44,16 +44,16 @@ def test_language_without_voice_gets_no_recording(speaking: None, language: str)
 
 @pytest.mark.parametrize("language", ["ru", "uk", "zh", "ar", "fa", "am", "ko"])
 def test_no_voice_switches_to_english(speaking: None, language: str) -> None:
-    """What `cmn` of espeak-ng 1.51 does with Chinese; it marks each change of language in its phonemes."""
+    """`cmn` of espeak-ng 1.51 does this with Chinese. It marks each change of language in its phonemes."""
     command = ["espeak-ng", "-q", "-x", "-b", "1", "--stdin", "-v", text_to_speech.ESPEAK_VOICES[language]]
-    text = text_to_speech.prepare_spoken_text(said(BUSES, language)).replace("a.m.", "").replace("p.m.", "")
+    text = text_to_speech.prepare_spoken_text(translate_text(BUSES, language)).replace("a.m.", "").replace("p.m.", "")
     phonemes = subprocess.run(command, input=text.encode(), capture_output=True, check=True).stdout.decode()
     assert "(en)" not in phonemes
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_links_are_not_spoken(language: str) -> None:
-    heard = text_to_speech.prepare_spoken_text(f"{said(HOURS, language)} https://puente.test/n/7KQ2-XM4P")
+    heard = text_to_speech.prepare_spoken_text(f"{translate_text(HOURS, language)} https://puente.test/n/7KQ2-XM4P")
     assert "riverbend" not in heard
     assert "puente" not in heard
     assert "8:15" in heard

@@ -1,7 +1,7 @@
-"""`python -m tests.faults --seed 7 --faults 36`: one line, one seed; exit 1 with what did not hold.
+"""`python -m tests.faults --seed 7 --faults 36`: one service, one seed; exit with 1 and the violations.
 
-The seed yields the schedule of faults and of what families and staff write; how the machine's scheduler mixes them it
-does not, so a seed that failed once may need a few tries.
+The seed determines the schedule of faults and of what families and staff write. It doesn't determine how the operating
+system schedules them, so a failed seed may need a few tries.
 """
 
 import argparse
@@ -31,14 +31,14 @@ from tests.faults.strikes import Strikes, small_disk
 from tests.faults.traffic import Traffic
 
 SETTLE = 300
-SWEPT = 12
+SWEEP_SECONDS = 12
 PACE = 3
-FOR_GOOD = re.compile(r"answered with nothing|(?<!\b0) times|in clear|written to|lost")
-"""What no waiting mends."""
+PERMANENT_VIOLATION = re.compile(r"answered with nothing|(?<!\b0) times|in clear|written to|lost")
+"""Violations that no waiting repairs."""
 
 
 def main() -> int:
-    """Run one seed; 0 if all held."""
+    """Run one seed; return 0 if every invariant holds."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--faults", type=int, default=36)
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def run(plan: Schedule, database: str) -> list[str]:
-    """What did not hold in the end; the log is kept if anything did not."""
+    """Return the violations at the end; keep the log if there are any."""
     folder = Path(tempfile.mkdtemp(prefix=f"puente-faults-{plan.seed}-")).resolve()
     var, clock, log = folder / "var", folder / "clock", folder / "output.log"
     var.mkdir()
@@ -74,17 +74,17 @@ def run(plan: Schedule, database: str) -> list[str]:
     with ExitStack() as stack:
         disk = stack.enter_context(small_disk(var))
         postgres = stack.enter_context(Postgres()) if database == "postgresql" else None
-        around = faked_clock(clock) | ({"DATABASE_URL": postgres.url} if postgres else {})
+        around = write_clock_file(clock) | ({"DATABASE_URL": postgres.url} if postgres else {})
         line = stack.enter_context(running(var, around, log, PACE))
-        services = stack.enter_context(line.services())
-        fill(services, AUDIENCE)
-        number = released(services)
+        runtime = stack.enter_context(line.runtime())
+        fill(runtime, AUDIENCE)
+        number = release_announcement(runtime)
         traffic, strikes = Traffic(line), Strikes(line, clock, disk, postgres)
         traffic.start(plan.acts)
         strikes.all(plan.faults)
         traffic.wait()
-        whole = Run(line, services, traffic.answered, number, log)
-        problems = strikes.troubles + (settled(whole) or repeated(whole, traffic))
+        whole = Run(line, runtime, traffic.answered, number, log)
+        problems = strikes.troubles + (wait_until_settled(whole) or repeat_messages(whole, traffic))
     if problems:
         print(f"The line's log: {log}", file=sys.stderr)
     else:
@@ -92,49 +92,49 @@ def run(plan: Schedule, database: str) -> list[str]:
     return problems
 
 
-def faked_clock(file: Path) -> dict[str, str]:
-    """What makes Python processes read from `file` how far their clock is off (clock/sitecustomize.py)."""
+def write_clock_file(file: Path) -> dict[str, str]:
+    """Write the file that makes Python processes shift their clock (clock/sitecustomize.py)."""
     path = os.pathsep.join([str(Path(__file__).parent / "clock"), str(ROOT)])
     return {"PYTHONPATH": path, "PUENTE_CLOCK": str(file)}
 
 
-def released(services: Runtime) -> int:
-    """An announcement to everybody, ready to go."""
+def release_announcement(runtime: Runtime) -> int:
+    """Release an announcement to everyone."""
     draft = AnnouncementDraft(
         "emergency", "ruth_adams", "School is closed today.", Audience(), now() + timedelta(days=1)
     )
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         number = announcements.add(db, draft, "test", now())
         announcements.change_state(db, number, ["draft"], "ready")
     return number
 
 
-def settled(whole: Run) -> list[str]:
-    """Wait until all holds; what still does not after `SETTLE` seconds."""
+def wait_until_settled(whole: Run) -> list[str]:
+    """Wait until every invariant holds; return what still fails after `SETTLE` seconds."""
     until = time.monotonic() + SETTLE
     while problems := whole.problems():
-        if any(FOR_GOOD.search(one) for one in problems) or time.monotonic() > until:
+        if any(PERMANENT_VIOLATION.search(one) for one in problems) or time.monotonic() > until:
             break
         time.sleep(2)
     return problems
 
 
-def repeated(whole: Run, traffic: Traffic) -> list[str]:
-    """Twilio posts every message again: nothing comes of it.
+def repeat_messages(whole: Run, traffic: Traffic) -> list[str]:
+    """Post every message again, as Twilio does; nothing may change.
 
-    Not those who were told to come back later, while Redis was away: their question is still to be answered.
+    Skip senders that got "try again later" while Redis was down: their question still needs an answer.
     """
     before, in_vain = whole.counts(), whole.in_vain()
     again = [one for one in traffic.answered if one.act.sid not in in_vain]
     for one in again:
         traffic.post(one)
-    time.sleep(SWEPT)
+    time.sleep(SWEEP_SECONDS)
     refused = [f"a repeat got {one.status}: {one.act.sid}" for one in again if one.status != 200]
     after = whole.counts()
     more = [
         f"a repeat made {name}: {before[name]}, then {after[name]}" for name in before if after[name] != before[name]
     ]
-    return refused + more + settled(whole)
+    return refused + more + wait_until_settled(whole)
 
 
 if __name__ == "__main__":

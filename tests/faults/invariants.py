@@ -1,4 +1,4 @@
-"""What must hold once the faults are over: read from the stand-in's ledger, the database, Redis and the logs."""
+"""What must hold after the faults: read from the stand-in's ledger, the database, Redis, and the logs."""
 
 import json
 import re
@@ -25,35 +25,35 @@ from bot.store.cases.deliveries import deliveries
 from bot.store.families import contacts
 from tests.faults.line import CASE, Line
 from tests.faults.schedule import AUDIENCE, EMERGENCY, QUESTIONS, audience
-from tests.faults.traffic import Answered, words
+from tests.faults.traffic import Answered, get_shown_text
 
 ON_CALL = ("+12175550143", "+12175550144")
-"""The two who are told of every emergency."""
-IN_FLIGHT = 15
-"""Seconds: a request that was on its way when a STOP was acknowledged may still arrive."""
+"""The two people who are alerted of every emergency."""
+IN_FLIGHT_SECONDS = 15
+"""Seconds in which a request sent before an acknowledged STOP may still arrive."""
 LOCKS = ("puente:lock:*", "puente:reports*", "puente:broadcast:*")
 NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[parameters", "School is closed today")
-"""Families' numbers and words; a statement's parameters, in which anything may stand."""
+"""Families' numbers and words, and SQL parameters, which may contain anything."""
 
-AWAY = re.compile(r"redis away, answering from the database: .*message=(\w+)")
+REDIS_DOWN_LINE = re.compile(r"redis away, answering from the database: .*message=(\w+)")
 ALARM = "alarm"
-"""Texts to the technical contact while the database is away: there is no row for them."""
+"""Texts to the technical contact while the database is down: they have no row."""
 REMINDER = "reminder"
-"""The kind of a row with a text to staff of our own accord, such as that an alarm is over."""
+"""The kind of a row with an unprompted text to staff, such as the end of an alarm."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """What is looked at: the line, its services, all acts with what came of them, the announcement, the log."""
+    """The data to check: the service, its runtime, all acts with their results, the announcement, the log."""
 
     line: Line
-    services: Runtime
+    runtime: Runtime
     answered: Sequence[Answered]
     announcement: int
     log: Path
 
     def problems(self) -> list[str]:
-        """Everything that does not hold (yet); empty when all does."""
+        """Return every violation; empty if all invariants hold."""
         try:
             return [*self._unanswered(), *self._cases(), *self._sent(), *self._opted_out(), *self._announced(),
                     *self._middle(), *self._locks(), *self._logged()]  # fmt: skip
@@ -61,11 +61,11 @@ class Run:
             return [f"not looked at: {type(error).__name__}"]
 
     def counts(self) -> dict[str, int]:
-        """How much there is: the same before and after messages are repeated.
+        """Return counts that must not change when messages are repeated.
 
-        Not what comes by itself: a text to the technical contact, or one that waited for its time and had a row.
+        This excludes unprompted texts: those to the technical contact, and delayed ones that already had a row.
         """
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             found = {
                 one.name: db.execute(select(func.count()).select_from(one).where(one.c.kind != REMINDER)).scalar_one()
                 for one in (deliveries, recipients)
@@ -76,8 +76,8 @@ class Run:
         return {**found, "texts": sum(one not in known and one != ALARM for one in own)}
 
     def in_vain(self) -> frozenset[str]:
-        """Messages that may have effects when they come again: a question while Redis was away, a case taken early."""
-        away = set(AWAY.findall(self.log.read_text(errors="replace")))
+        """Return messages that may have effects when repeated: a question during a Redis outage, a case claimed early."""
+        away = set(REDIS_DOWN_LINE.findall(self.log.read_text(errors="replace")))
         asked = {one.act.sid for one in self.answered if one.text in QUESTIONS}
         return frozenset(asked & away | {one.act.sid for one in self.answered if one.early})
 
@@ -85,12 +85,12 @@ class Run:
         for one in self.answered:
             if not one.at:
                 yield f"never answered: {one.act.sid}, last status {one.status}"
-            elif not words(one.reply):
+            elif not get_shown_text(one.reply):
                 yield f"answered with nothing: {one.act.sid}"
 
     def _cases(self) -> Iterator[str]:
         told = {phone: Counter(self.line.alerts(phone)) for phone in ON_CALL}
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             for one in self.answered:
                 if one.text != EMERGENCY or not one.at:
                     continue
@@ -115,7 +115,7 @@ class Run:
             ids = Counter(own for one in found if (own := _own_id(one.status_callback)) not in ("", None, ALARM))
             yield from (f"{what} sent {number} times: {own}" for own, number in ids.items() if number > 1)
         alerts = Counter((one.to, one.body) for one in self.line.twilio.messages if CASE.search(one.body))
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             rounds = {row.id: max(1, row.rounds) for row in db.execute(select(cases.c.id, cases.c.rounds))}
         for (to, body), number in alerts.items():
             case = int(CASE.search(body)[1])  # type: ignore[index]
@@ -124,14 +124,14 @@ class Run:
 
     def _opted_out(self) -> Iterator[str]:
         messages = self.line.twilio.messages
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             for one in self.answered:
                 if one.text != "STOP" or not one.at:
                     continue
                 contact = contacts.find(db, one.act.sender)
                 if contact is None or contact.opted_out_at is None:
                     yield f"opt-out lost: {one.act.sid}"
-                late = [text for text in messages if text.to == one.act.sender and text.at > one.at + IN_FLIGHT]
+                late = [text for text in messages if text.to == one.act.sender and text.at > one.at + IN_FLIGHT_SECONDS]
                 if late:
                     yield f"written to {late[0].at - one.at:.0f} s after its STOP: {one.act.sid}"
 
@@ -142,7 +142,7 @@ class Run:
             times = got[audience(number)]
             if times > 1 or (times == 0 and audience(number) not in stopped):
                 yield f"announced {times} times: family {number}"
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             state = db.execute(
                 select(announcements.c.state).where(announcements.c.id == self.announcement)
             ).scalar_one()
@@ -151,7 +151,7 @@ class Run:
 
     def _middle(self) -> Iterator[str]:
         at = now()
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             for table in (deliveries, recipients):
                 key = table.c.state.in_(("claimed", "unknown")) | (
                     (table.c.state == "waiting") & (table.c.due_at <= at)
@@ -160,7 +160,7 @@ class Run:
                     yield f"stuck: {table.name} {row.id} {row.kind} is {row.state}"
 
     def _locks(self) -> Iterator[str]:
-        redis = self.services.redis
+        redis = self.runtime.redis
         for pattern in LOCKS:
             yield from (f"left in Redis: {key.decode()}" for key in redis.scan_iter(pattern))
         for name in QUEUE_NAMES:
@@ -182,6 +182,6 @@ def _own_id(callback: str) -> str:
     return parse_qs(urlsplit(callback).query).get("m", [""])[0]
 
 
-def shown(problems: Iterable[str]) -> str:
-    """As JSON, one a line."""
+def format_problems(problems: Iterable[str]) -> str:
+    """Return it as JSON, one item a line."""
     return "\n".join(json.dumps(one) for one in problems)

@@ -1,4 +1,4 @@
-"""The whole line as `make run` starts it, against Twilio's stand-in, with its processes within reach of a kill -9."""
+"""The whole service as `make run` starts it, with Twilio's stand-in, and processes that a test can kill."""
 
 import os
 import re
@@ -28,20 +28,20 @@ CASE = re.compile(r"case (\d+) ")
 
 @dataclass
 class Line:
-    """A running line: `tell` writes as a family, `kill` strikes."""
+    """A running service: `tell` writes as a family, `kill` kills processes."""
 
     port: int
     var: Path
     twilio: TwilioProcess
     environment: Mapping[str, str] = field(default_factory=dict)
-    """What its processes started with."""
+    """The environment of its processes."""
 
     @property
     def public(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
     def tell(self, address: str, text: str, sid: str | None = None, tries: int = 60, **fields: str) -> str:
-        """Post a signed message as Twilio does, again while nobody answers or the answer is a 5xx."""
+        """Post a signed message as Twilio does; repeat it while there is no answer or a 5xx."""
         sid = sid or f"SM{uuid4().hex}"
         form = {"MessageSid": sid, "From": address, "Body": text, "AccountSid": self.twilio.account_sid, **fields}
         url = f"{self.public}/webhooks/twilio/messages"
@@ -58,7 +58,7 @@ class Line:
         raise AssertionError("the line did not come back")
 
     def processes(self, kind: str) -> list[psutil.Process]:
-        """The line's processes of a kind, work-horses too; not their keepers."""
+        """Return the service's processes of a kind, including work-horses but not their supervisors."""
         found = []
         for process in psutil.process_iter(["cmdline", "cwd"]):
             words = process.info["cmdline"] or []
@@ -77,7 +77,7 @@ class Line:
             return False
 
     def kill(self, kind: str, most: int | None = None) -> int:
-        """kill -9 all processes of a kind (or `most` of them); how many there were."""
+        """kill -9 all processes of a kind (or `most` of them); return how many there were."""
         victims = self.processes(kind)[:most]
         for victim in victims:
             try:
@@ -87,11 +87,11 @@ class Line:
         return len(victims)
 
     def alerts(self, phone: str) -> list[int]:
-        """The numbers of the cases that this phone was told of, in order."""
+        """Return the case numbers in this phone's alerts, in order."""
         return [int(found[1]) for message in self.twilio.sent_to(phone) if (found := CASE.search(message.body))]
 
     def until(self, check: Callable[[], bool], seconds: float) -> float:
-        """How long it took; fails after `seconds`."""
+        """Return how long it took; fail after `seconds`."""
         started = time.monotonic()
         while not check():
             assert time.monotonic() - started < seconds, f"not within {seconds} s"
@@ -99,8 +99,8 @@ class Line:
         return time.monotonic() - started
 
     @contextmanager
-    def services(self) -> Iterator[Runtime]:
-        """The line's own database and Redis, for a test that arranges something."""
+    def runtime(self) -> Iterator[Runtime]:
+        """Open the service's own database and Redis, for a test that arranges something."""
         given = settings.load_settings(**_given(self.environment))
         redis = redis_server.build_server_command(self.var / "redis")[1]
         opened = open_runtime(given.model_copy(update={"redis_url": redis}))
@@ -120,9 +120,9 @@ class Line:
 def running(
     folder: Path, around: Mapping[str, str] | None = None, log: Path | None = None, sms_per_second: int = 80
 ) -> Iterator[Line]:
-    """A line of its own in `folder`, stopped at the end whatever happened to its parts.
+    """Run a service in `folder` and stop it at the end, whatever happened to its parts.
 
-    `around` comes into the processes' environment; `log` is where they write (else into `folder`).
+    `around` extends the processes' environment; `log` is their log file (by default in `folder`).
     """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -148,9 +148,9 @@ def running(
 
 
 def _district(folder: Path, sms_per_second: int) -> Path:
-    """The example district, whose emergencies are repeated only after an hour: a test counts what is sent twice.
+    """The example district, with emergency alerts repeated only after an hour, so that a test can count duplicates.
 
-    Its SMS sender has a short code's pace (80), so that an announcement does not take all morning.
+    Its SMS sender has a short code's rate (80), so that an announcement doesn't take all morning.
     """
     told = (ROOT / "district.yaml").read_text()
     assert "every_minutes: 5" in told and "sms: {per_second: 10}" in told

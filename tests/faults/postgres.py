@@ -1,4 +1,4 @@
-"""A PostgreSQL of a run's own, which can be stopped in the middle of everything and comes back."""
+"""A PostgreSQL server for one run, which can be stopped at any moment and restarts."""
 
 import os
 import shutil
@@ -28,12 +28,12 @@ class Postgres:
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Stop it and throw it away."""
+        """Stop it and delete it."""
         self._control("stop", "-m", "immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def cut(self, seconds: float) -> None:
-        """Stop at once, as a crash does; start again after so many seconds."""
+        """Stop at once, as in a crash; start again after this many seconds."""
         self._control("stop", "-m", "immediate")
         time.sleep(seconds)
         self._start()

@@ -1,4 +1,4 @@
-"""From a seed to what happens to a line: which faults strike when, and who writes what.  Pure: a seed is its schedule."""
+"""Turn a seed into a schedule of faults and messages. Pure: a seed always gives the same schedule."""
 
 import random
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ SPACING = 1.2
 EMERGENCY = "ICE agents are at my door right now"
 QUESTIONS = ("How do I enroll my child?", "What time does the bus come?", "menu", "necesito ayuda con la comida")
 PARENTS, AUDIENCE = 24, 90
-"""Families that write of their own accord, and families that an announcement goes to."""
+"""Families that write by themselves, and families that get an announcement."""
 PARTS = ("web", "worker", "scheduler", "redis")
 WRONG = ("429", "500", "503", "garbage", "garbage_after_accept")
 SILENT = ("hang", "drop_before", "drop_after_accept")
@@ -16,7 +16,7 @@ SILENT = ("hang", "drop_before", "drop_after_accept")
 
 @dataclass(frozen=True)
 class Fault:
-    """What strikes, `at` so many seconds after the start, whom (`on`), for how long, how many of them."""
+    """A fault: `at` seconds after the start, its target (`on`), its duration, and its count."""
 
     at: float
     kind: str
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class Act:
-    """Somebody writes: a family from `sender`, or staff who take a case (`text` is TAKE)."""
+    """A message of a family from `sender`, or of staff who claim a case (`text` is TAKE)."""
 
     at: float
     sender: str
@@ -37,7 +37,7 @@ class Act:
 
 @dataclass(frozen=True)
 class Schedule:
-    """All of a seed."""
+    """Everything that follows from a seed."""
 
     seed: int
     faults: tuple[Fault, ...]
@@ -45,7 +45,7 @@ class Schedule:
 
 
 def schedule(seed: int, faults: int) -> Schedule:
-    """The schedule of this seed with so many faults: each kind once at least, if there are enough, then by weight."""
+    """Build the schedule of this seed with this many faults: each kind at least once if possible, then by weight."""
     chance = random.Random(seed)
     kinds = [*KINDS, *chance.choices(list(KINDS), list(WEIGHTS.values()), k=max(0, faults - len(KINDS)))]
     chance.shuffle(kinds)
@@ -54,7 +54,7 @@ def schedule(seed: int, faults: int) -> Schedule:
 
 
 def audience(number: int) -> str:
-    """The address of a family of the announcement's (tests/bench/broadcast.py fills them in), from 1."""
+    """Return the address of an announcement's family (tests/bench/broadcast.py adds them), counted from 1."""
     return f"+1217{number + 2_000_000:07d}"
 
 
@@ -81,7 +81,7 @@ def _fault(chance: random.Random, at: float, kind: str) -> Fault:
             return Fault(at, kind, chance.choice(["web", "worker", "worker", "scheduler", "redis", "all"]), 0, count)
         case "pause":
             on = chance.choice(["web", "worker", "worker", "scheduler", "redis"])
-            long = on == "worker" and chance.random() < 0.3  # longer than a claim holds
+            long = on == "worker" and chance.random() < 0.3  # longer than a claim lasts
             return Fault(at, kind, on, 35 if long else seconds, count)
         case "restart":
             return Fault(at, kind, " ".join(chance.sample(PARTS, chance.randint(1, 4))), chance.uniform(0, 1))
@@ -106,7 +106,7 @@ def _call(chance: random.Random) -> str:
 
 
 def _acts(chance: random.Random, seed: int, seconds: float) -> list[Act]:
-    """Emergencies, questions, opt-outs, and staff who take cases, spread over the time of the faults."""
+    """Return emergencies, questions, opt-outs, and staff claims, spread over the time of the faults."""
     told = [(parent(number), EMERGENCY) for number in range(PARENTS) if number % 2]
     told += [(parent(number), "0") for number in range(0, PARENTS, 6)]
     told += [(parent(chance.randrange(0, PARENTS, 2)), chance.choice(QUESTIONS)) for _ in range(30)]
@@ -120,5 +120,5 @@ def _acts(chance: random.Random, seed: int, seconds: float) -> list[Act]:
 
 
 def parent(number: int) -> str:
-    """The address of a family that writes of its own accord."""
+    """Return the address of a family that writes by itself."""
     return f"+1217556{number:04d}" if number % 3 else f"whatsapp:+1217556{number:04d}"

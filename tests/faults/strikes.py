@@ -1,4 +1,4 @@
-"""The faults themselves, done to a running line.  Each ends by itself; `calm` sees to it that nothing of them is left."""
+"""The faults on a running service. Each ends by itself; `calm` removes whatever is left of them."""
 
 import contextlib
 import os
@@ -32,7 +32,7 @@ PLANS: dict[str, dict[str, object]] = {
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[bool]:
-    """`folder` as a disk of `DISK_MB`, if we are root (a tmpfs); else it stays what it is, and False."""
+    """Mount `folder` as a disk of `DISK_MB` if we are root (a tmpfs); otherwise leave it and return False."""
     mounted = os.getuid() == 0 and not subprocess.run(
         ["mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m,mode=700", "none", str(folder)],
         check=False, capture_output=True,
@@ -46,7 +46,7 @@ def small_disk(folder: Path) -> Iterator[bool]:
 
 @dataclass
 class Strikes:
-    """Strikes one line.  `clock` is the file from which its processes read how far their clock is off."""
+    """Injects faults into one service. `clock` is the file from which its processes read their clock shift."""
 
     line: Line
     clock: Path
@@ -57,7 +57,7 @@ class Strikes:
     _one_at_a_time: dict[str, threading.Lock] = field(default_factory=dict)
 
     def all(self, faults: Sequence[Fault]) -> None:
-        """Strike as scheduled; returns when the last has ended."""
+        """Inject the faults as scheduled; return when the last has ended."""
         began = time.monotonic()
         self._one_at_a_time = {fault.kind: threading.Lock() for fault in faults}
         threads = [threading.Thread(target=self._at, args=(fault, began), daemon=True) for fault in faults]
@@ -72,11 +72,11 @@ class Strikes:
         with self._one_at_a_time[fault.kind] if fault.kind not in ("kill", "pause") else contextlib.nullcontext():
             try:
                 getattr(self, fault.kind)(fault)
-            except Exception as error:  # a harness that does not strike must not pass for a line that holds
+            except Exception as error:  # a harness that injects nothing must not make the service look sound
                 self.troubles.append(f"{fault}: {error!r}")
 
     def calm(self) -> None:
-        """Nothing is struck any more."""
+        """End every fault."""
         self.line.twilio.arrange("calm")
         self.line.twilio.arrange("plan")
         self.clock.write_text("+0\n")
@@ -103,7 +103,7 @@ class Strikes:
                 victim.send_signal(signal.SIGCONT)
 
     def restart(self, fault: Fault) -> None:
-        """SIGTERM in the order named; keepers start them again."""
+        """SIGTERM in the given order; supervisors restart the processes."""
         for kind in fault.on.split():
             for process in self.line.processes(kind):
                 with contextlib.suppress(psutil.Error):
@@ -111,7 +111,7 @@ class Strikes:
             time.sleep(fault.seconds)
 
     def disk_full(self, fault: Fault) -> None:
-        """Fill the small disk; without root no file of web and workers may grow (RLIMIT_FSIZE)."""
+        """Fill the small disk; without root, no file of web and workers may grow (RLIMIT_FSIZE)."""
         if not self.disk:
             self._limit(0)
             time.sleep(fault.seconds)
@@ -132,7 +132,7 @@ class Strikes:
                 process.rlimit(psutil.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
     def redis_cut(self, fault: Fault) -> None:
-        """Nobody can connect to the server, and who was connected is no more; the server lives on."""
+        """Refuse new connections to the server and drop the open ones; the server keeps running."""
         url = redis_server.build_server_command(self.line.var / "redis")[1]
         socket = redis_server._get_socket_path(self.line.var / "redis")
         aside = socket.with_name(f"{socket.name}.aside")
@@ -146,7 +146,7 @@ class Strikes:
             aside.unlink() if socket.exists() else aside.rename(socket)
 
     def database_cut(self, fault: Fault) -> None:
-        """SQLite: somebody else holds the file's lock.  PostgreSQL: stopped in the middle of all, then started again."""
+        """SQLite: another process locks the file. PostgreSQL: stopped in the middle, then started again."""
         if self.postgres:
             self.postgres.cut(fault.seconds)
             return
@@ -156,20 +156,20 @@ class Strikes:
             db.execute("ROLLBACK")
 
     def twilio_wrong(self, fault: Fault) -> None:
-        """So many requests get a 429, a 5xx, or something that is no answer of Twilio's."""
+        """Answer this many requests with a 429, a 5xx, or an invalid answer."""
         kind, on = fault.on.split()
         self.line.twilio.arrange("fail_next", kind=kind, on=on, count=fault.count, seconds=fault.seconds)
 
     twilio_silent = twilio_slow = twilio_wrong
 
     def callbacks(self, fault: Fault) -> None:
-        """For a while status callbacks are lost, late, out of order or come three times at once."""
+        """Lose, delay, reorder, or triple status callbacks for a while."""
         self.line.twilio.arrange("plan", **PLANS[fault.on])
         time.sleep(fault.seconds)
         self.line.twilio.arrange("plan")
 
     def clock_jump(self, fault: Fault) -> None:
-        """The line's clock jumps, and later jumps back."""
+        """Shift the service's clock, and shift it back later."""
         self.clock.write_text(f"{fault.on}\n")
         time.sleep(fault.seconds)
         self.clock.write_text("+0\n")

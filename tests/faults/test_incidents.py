@@ -1,4 +1,4 @@
-"""A front office texts ICE to the whole line, real processes and all: how long until the chain has it."""
+"""A front office texts ICE to the whole service with real processes: how long until on-call staff have the alert."""
 
 from collections.abc import Iterator
 

@@ -1,6 +1,6 @@
-"""Two hundred faults and more, by seeds: each line is struck some forty times, then everything must hold.
+"""Two hundred faults and more, by seed: each service gets some forty faults, then every invariant must hold.
 
-`PUENTE_FAULTS=2000` strikes more often.  Each seed is a command that repeats it; a failure prints it.
+`PUENTE_FAULTS=2000` injects more. Each seed is a repeatable command, which a failure prints.
 """
 
 import json
@@ -17,25 +17,32 @@ from tests.databases import program
 from tests.faults.schedule import KINDS, schedule
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(0)]
-A_LINE = 36
-"""Faults of one seed: a line's start and its settling cost two minutes, however often it is struck."""
+FAULTS_PER_SEED = 36
+"""Faults of one seed. Starting and settling a service takes two minutes, however many faults there are."""
 SIDE_BY_SIDE = 2
 SECONDS = 900
-"""For one seed; generous, so that a busy machine fails nobody."""
+"""The limit for one seed; generous, so that a busy machine causes no failure."""
 
-UNSETTLED = ("announced 0 times", "the announcement is ", "stuck: ", "left in Redis: ", "queue ", "not alerted: ")
-"""What a machine that is too slow explains; whatever else does not hold fails at once."""
+TIMING_VIOLATION = (
+    "announced 0 times",
+    "the announcement is ",
+    "stuck: ",
+    "left in Redis: ",
+    "queue ",
+    "not alerted: ",
+)
+"""Violations that a slow machine may explain. Any other violation fails at once."""
 
 
 def test_seed_determines_the_schedule() -> None:
-    assert schedule(7, A_LINE) == schedule(7, A_LINE) != schedule(8, A_LINE)
-    assert {fault.kind for fault in schedule(7, A_LINE).faults} == set(KINDS)
+    assert schedule(7, FAULTS_PER_SEED) == schedule(7, FAULTS_PER_SEED) != schedule(8, FAULTS_PER_SEED)
+    assert {fault.kind for fault in schedule(7, FAULTS_PER_SEED).faults} == set(KINDS)
 
 
 def test_invariants_hold_after_two_hundred_faults() -> None:
-    program("pg_ctl")  # skipped with a sentence, or failed, where there is no PostgreSQL
+    program("pg_ctl")  # skip with a message, or fail, where there is no PostgreSQL
     wanted = int(os.environ.get("PUENTE_FAULTS", "200"))
-    seeds = range(1, -(-wanted // A_LINE) + 1)
+    seeds = range(1, -(-wanted // FAULTS_PER_SEED) + 1)
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         ended = list(pool.map(once_more_if_slow, seeds))
     told = [json.loads(line.stdout) for line in ended if line.stdout.strip()]
@@ -49,19 +56,21 @@ def test_invariants_hold_after_two_hundred_faults() -> None:
 
 
 def once_more_if_slow(seed: int) -> subprocess.CompletedProcess[str]:
-    """A line that had not settled in time runs once more, and says so: a machine of two cores may be too slow for it.
-    What was sent twice, or to somebody who had stopped, fails without another try."""
-    ended = one(seed)
+    """Run a service that didn't settle in time once more, and say so: a machine with two cores may be too slow.
+
+    A duplicate message or a message to an opted-out family fails without another try.
+    """
+    ended = run_seed(seed)
     problems = json.loads(ended.stdout)["problems"] if ended.returncode and ended.stdout.strip() else []
-    if not problems or not all(problem.startswith(UNSETTLED) for problem in problems):
+    if not problems or not all(problem.startswith(TIMING_VIOLATION) for problem in problems):
         return ended
     print(f"\nseed {seed} did not settle, and runs once more: {problems[:5]}")
-    return one(seed)
+    return run_seed(seed)
 
 
-def one(seed: int) -> subprocess.CompletedProcess[str]:
-    """A line of its own with this seed; every third on PostgreSQL."""
+def run_seed(seed: int) -> subprocess.CompletedProcess[str]:
+    """Run a service with this seed; every third one uses PostgreSQL."""
     database = "sqlite" if seed % 3 else "postgresql"
-    command = [sys.executable, "-m", "tests.faults", "--seed", str(seed), "--faults", str(A_LINE)]
+    command = [sys.executable, "-m", "tests.faults", "--seed", str(seed), "--faults", str(FAULTS_PER_SEED)]
     command += ["--database", database]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS, check=False)

@@ -1,4 +1,4 @@
-"""kill -9 while a voice note is on its way: it arrives, and nothing of it stays at Twilio.  Real processes."""
+"""kill -9 during the fetch of a voice note: it arrives, and nothing of it stays at Twilio. Real processes."""
 
 from pathlib import Path
 
@@ -18,10 +18,10 @@ def test_voice_note_survives_kills_during_download(tmp_path: Path) -> None:
         line.tell("whatsapp:+12175550151", "", MessageType="audio", **sound)
         line.until(lambda: any(one["method"] == "GET" for one in line.twilio.media["asked"]), 20)
         assert line.kill("worker") >= 3, "two workers and a work-horse"
-        with line.services() as services, services.database.read() as db:
+        with line.runtime() as runtime, runtime.database.read() as db:
             note = voice_notes.find(db, 1)
             assert note and note.state == "new"
         line.until(lambda: line.twilio.media["files"] == [], 150)
-        with line.services() as services, services.database.read() as db:
+        with line.runtime() as runtime, runtime.database.read() as db:
             note = voice_notes.find(db, 1)
             assert note and voice_notes.load_audio(db, note) == b"OggS"

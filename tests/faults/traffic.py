@@ -1,4 +1,4 @@
-"""Families and staff who write while the line is struck, each again until it is answered, as Twilio would."""
+"""Families and staff who write during the faults; each repeats a message until it is answered, as Twilio would."""
 
 import re
 import threading
@@ -12,16 +12,16 @@ from tests.faults.line import Line
 from tests.faults.schedule import Act
 from tests.stand_in import sign
 
-PATIENCE = 180
-"""Seconds until a message counts as lost; Twilio itself tries once more and then asks the fallback address."""
+GIVE_UP_SECONDS = 180
+"""Seconds until a message counts as lost. Twilio itself retries once and then uses the fallback address."""
 WAIT = 15
 
 
 @dataclass
 class Answered:
-    """What came of an act: the last status, the answer, how often it was posted, when the answer came (0: never).
+    """The result of an act: last status, answer, number of posts, time of the answer (0: never).
 
-    `early`: staff who took a case before they were told of any; the case may not have been there.
+    `early`: staff claimed a case before their first alert; the case may not have existed.
     """
 
     act: Act
@@ -35,21 +35,21 @@ class Answered:
 
 @dataclass
 class Traffic:
-    """All acts of a schedule, each in a thread of its own."""
+    """Runs all acts of a schedule, each in its own thread."""
 
     line: Line
     answered: list[Answered] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
 
     def start(self, acts: Sequence[Act]) -> None:
-        """Begin; returns at once."""
+        """Start and return at once."""
         began = time.monotonic()
         self._threads = [threading.Thread(target=self._act, args=(act, began + act.at), daemon=True) for act in acts]
         for thread in self._threads:
             thread.start()
 
     def wait(self) -> None:
-        """Until everybody is answered or has given up."""
+        """Wait until everyone is answered or has given up."""
         for thread in self._threads:
             thread.join()
 
@@ -57,7 +57,7 @@ class Traffic:
         time.sleep(max(0.0, when - time.monotonic()))
         one = self._taking(act) if act.text == "TAKE" else Answered(act, act.text)
         self.answered.append(one)
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + GIVE_UP_SECONDS
         while not one.at and time.monotonic() < until:
             self.post(one)
             if 400 <= one.status < 500:
@@ -65,12 +65,12 @@ class Traffic:
             time.sleep(0 if one.at else 0.5)
 
     def _taking(self, act: Act) -> Answered:
-        """The newest case that this phone was told of; staff who were told of none ask for the first."""
+        """Return the newest case in this phone's alerts; without any alert, the first case."""
         numbers = self.line.alerts(act.sender)
         return Answered(act, f"TAKE {numbers[-1] if numbers else 1}", early=not numbers)
 
     def post(self, one: Answered) -> None:
-        """Post it once, as Twilio does; `at` is set with the first good answer."""
+        """Post it once, as Twilio does; `at` is the time of the first good answer."""
         form = {"MessageSid": one.act.sid, "From": one.act.sender, "Body": one.text}
         form["AccountSid"] = self.line.twilio.account_sid
         url = f"{self.line.public}/webhooks/twilio/messages"
@@ -86,6 +86,6 @@ class Traffic:
             one.at, one.reply = time.time(), answer.text
 
 
-def words(reply: str) -> str:
-    """What a phone shows of an answer."""
+def get_shown_text(reply: str) -> str:
+    """Return what a phone shows of an answer."""
     return re.sub(r"<[^>]+>", "", reply).strip()

@@ -1,4 +1,4 @@
-"""The transcripts of `flows/tests`: all green, on WhatsApp and without it, and every step and choice walked."""
+"""The transcripts of `flows/tests`: all pass, with and without WhatsApp, and cover every step and choice."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -56,12 +56,12 @@ def test_unknown_key_in_transcript_is_an_error(tmp_path: Path) -> None:
 
 @pytest.fixture
 def loaded(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The command finds its files read already: that takes longer than the conversation."""
+    """Let the command find its files already loaded: loading takes longer than the conversation."""
     monkeypatch.setattr("bot.cli.main._load_library", lambda: library)
 
 
-def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
-    """What `bot test` says of a conversation with an ID number, with this line or expectation added."""
+def run_bot_test(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
+    """Return the errors of `bot test` for a conversation with an ID number and this line or expectation added."""
     (tmp_path / "one.yaml").write_text(
         "transcripts:\n  - name: x\n    run_in: [en]\n    talk:\n"
         f"      - family: I want to talk to a person, my A-number is A123456789\n{line}"
@@ -84,16 +84,16 @@ def told_of(tmp_path: Path, *, expect: str = "", line: str = "") -> str:
     ],
 )
 def test_stored_values_can_be_expected(tmp_path: Path, expect: str, said: str) -> None:
-    told = told_of(tmp_path, expect=expect)
+    told = run_bot_test(tmp_path, expect=expect)
     assert said in told and bool(said) == bool(told)
 
 
 @pytest.mark.usefixtures("loaded")
 def test_staff_alerts_can_be_expected(tmp_path: Path) -> None:
     right = "      - staff: family_liaison\n        contains: 'Language: English'\n"
-    assert told_of(tmp_path, line=right) == ""
-    assert "expected an alert to counselor" in told_of(tmp_path, line="      - staff: counselor\n")
-    wrong = told_of(tmp_path, line="      - staff: family_liaison\n        contains: '123456789'\n")
+    assert run_bot_test(tmp_path, line=right) == ""
+    assert "expected an alert to counselor" in run_bot_test(tmp_path, line="      - staff: counselor\n")
+    wrong = run_bot_test(tmp_path, line="      - staff: family_liaison\n        contains: '123456789'\n")
     assert "one.yaml:6:9" in wrong and "expected the alert to hold '123456789'" in wrong
 
 

@@ -1,4 +1,4 @@
-"""The engine: whatever is said in whatever state, it never raises, never loops, always answers."""
+"""The engine: with any text in any state it never raises, never loops, and always answers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,11 +21,11 @@ texts = st.one_of(st.sampled_from(WORDS), st.text(max_size=60))
 names = st.text(max_size=20)
 
 
-def world(library: Library) -> FlowContext:
+def build_context(library: Library) -> FlowContext:
     return build_flow_context(library, datetime(2026, 11, 24, 16, tzinfo=UTC), {})
 
 
-def heard(library: Library, text: str, stopped: bool = False) -> ParsedMessage:
+def build_turn_input(library: Library, text: str, stopped: bool = False) -> ParsedMessage:
     understood = classify_message(NormalizedText(text), NluContext(library.phrasebook, library.district.languages))
     return ParsedMessage(
         NormalizedText(text), understood, match_command(NormalizedText(text), library.phrasebook), is_opted_out=stopped
@@ -48,10 +48,10 @@ def test_any_text_in_any_flow_state_is_handled(library: Library, data: st.DataOb
 @settings(max_examples=200, deadline=None)
 @given(said=st.lists(texts, max_size=12), language=st.sampled_from(["en", "es", None]))
 def test_any_conversation_gets_a_reply_every_turn(library: Library, said: list[str], language: str | None) -> None:
-    talk, here = DialogState(language=language), world(library)
+    talk, here = DialogState(language=language), build_context(library)
     stopped = False
     for text in said:
-        talk, effects = take_turn(here, talk, heard(library, text, stopped))
+        talk, effects = take_turn(here, talk, build_turn_input(library, text, stopped))
         kinds = [type(effect).__name__ for effect in effects]
         stopped = "ChangeConsent" in kinds if not stopped else "ChangeConsent" not in kinds
         assert stopped or any(not isinstance(effect, StepReached) for effect in effects)
@@ -62,23 +62,23 @@ def test_any_conversation_gets_a_reply_every_turn(library: Library, said: list[s
 @given(flow=names, step=names, text=texts)
 def test_state_of_a_removed_flow_restarts_politely(library: Library, flow: str, step: str, text: str) -> None:
     talk = DialogState(state=FlowState(flow, step), language="en")
-    _, effects = take_turn(world(library), talk, heard(library, text))
+    _, effects = take_turn(build_context(library), talk, build_turn_input(library, text))
     assert effects
 
 
 def test_emergency_interrupts_every_waiting_step(library: Library) -> None:
-    here = world(library)
+    here = build_context(library)
     for flow in library.flows.flows.values():
         for name, step in flow.steps.items():
             if step.ask and flow.flow != "enforcement_now":
                 talk = DialogState(state=FlowState(flow.flow, name), language="en")
-                after, _ = take_turn(here, talk, heard(library, "ICE is at my door right now"))
+                after, _ = take_turn(here, talk, build_turn_input(library, "ICE is at my door right now"))
                 assert after.state and after.state.flow == "enforcement_now", (flow.flow, name)
 
 
 def test_every_emergency_in_one_message_alerts_staff(library: Library) -> None:
-    one = heard(library, "ICE is at my door right now")
+    one = build_turn_input(library, "ICE is at my door right now")
     both = replace(one, understanding=replace(one.understanding, secondary_intents=("child_alone_now",)))
-    _, effects = take_turn(world(library), DialogState(language="en"), both)
+    _, effects = take_turn(build_context(library), DialogState(language="en"), both)
     topics = [effect.topic for effect in effects if type(effect).__name__ == "Escalation"]  # type: ignore[union-attr]
     assert topics == ["enforcement_now", "child_alone_now"]

@@ -1,4 +1,4 @@
-"""What a flow may say besides plain questions: conditions, calls, kinds of answer, versions.  Through the engine's door."""
+"""Flow features besides plain questions: conditions, calls, kinds of answer, versions. Tested through the engine."""
 
 from dataclasses import replace
 from datetime import date
@@ -22,7 +22,7 @@ def flows(**texts: str) -> FlowSet:
     return load_flows(files, FlowReferences(frozenset({"a_fact"}), frozenset({"default"})))
 
 
-def said(effects: tuple[object, ...]) -> list[object]:
+def list_texts(effects: tuple[object, ...]) -> list[object]:
     return [effect.text for effect in effects if isinstance(effect, SayText | AskQuestion)]
 
 

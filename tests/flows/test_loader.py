@@ -1,4 +1,4 @@
-"""Flow files with mistakes: each is named with file, line and column, and with what to write instead."""
+"""Invalid flow files: each error names the file, line, and column, and says what to write instead."""
 
 import pytest
 
@@ -22,7 +22,7 @@ steps:
 """
 
 
-def problems(text: str, **more: str) -> list[str]:
+def find_problems(text: str, **more: str) -> list[str]:
     files = {"flows/visit.yaml": text} | {f"flows/{name}.yaml": body for name, body in more.items()}
     with pytest.raises(SourceError) as bad:
         load_flows(files, FlowReferences(frozenset({"a_fact"}), frozenset({"default"})))
@@ -56,16 +56,16 @@ def test_valid_flow_loads() -> None:
 )  # fmt: skip
 def test_error_names_its_place(old: str, new: str, place: str, says: str) -> None:
     assert old in GOOD
-    found = problems(GOOD.replace(old, new, 1))
+    found = find_problems(GOOD.replace(old, new, 1))
     assert any(line.startswith(f"flows/visit.yaml:{place}: ") and says in line for line in found), found
 
 
 def test_endless_loop_between_flows_is_refused() -> None:
     there = "flow: there\ntitle: t\nsteps:\n  open: {say: x, go: back}\n"
     back = "flow: back\ntitle: t\nsteps:\n  open: {say: x, go: there}\n"
-    assert any("without asking" in line for line in problems(GOOD, there=there, back=back))
+    assert any("without asking" in line for line in find_problems(GOOD, there=there, back=back))
 
 
 def test_all_errors_in_all_files_are_reported_together() -> None:
-    found = problems(GOOD.replace("say: Hello.", "sya: Hello."), other="flow: other\n")
+    found = find_problems(GOOD.replace("say: Hello.", "sya: Hello."), other="flow: other\n")
     assert {line.split(":")[0] for line in found} == {"flows/visit.yaml", "flows/other.yaml"}

@@ -1,4 +1,4 @@
-"""Anything at all sent to every door: no door may break (a 500), whatever comes.
+"""Send anything to every endpoint: none may fail with a 500.
 
-`PUENTE_FUZZ=100000 pytest -m long tests/fuzz` sends so many requests; without it 5,000, the same ones each time.
+`PUENTE_FUZZ=100000 pytest -m long tests/fuzz` sends that many requests; without it 5,000, the same ones each time.
 """

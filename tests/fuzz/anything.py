@@ -1,4 +1,4 @@
-"""How much, and of what: words that mean something here, and everything that Unicode has."""
+"""The amount and the alphabet: words with a meaning here, and all of Unicode."""
 
 import os
 from collections.abc import Callable
@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 REQUESTS = int(os.environ.get("PUENTE_FUZZ", "5000"))
-"""So many requests in all; `share` says how many of them a door gets."""
+"""The total number of requests; `share` splits them among the endpoints."""
 
-MEANT = [
+MEANINGFUL_WORDS = [
     *("", " ", "0", "1", "2", "9", "*", "#", "12", "menu", "STOP", "START", "HELP", "español", "kreyòl", "BACK", "yes", "no"),
     *("ICE", "DRILL lincoln", "OVER", "TAKE 1", "1?", "1 we will call", "GIVE 1 JEAN", "DONE 1", "STATUS LINCOLN CLEAR"),
     *("GO K7Q2MX", "NOGO K7Q2MX 3", "ASK K7Q2MX why?", "CHECK K7Q2MX", "JOIN LINCOLN", "DELETE MY DATA", "PRIVACY"),
@@ -22,14 +22,14 @@ MEANT = [
     *("\x00", "\u202e", "\ufeff", "\ud7ff\ue000", "🇺🇸👩‍👩‍👧", "a" * 5000, "\r\nX-Header: 1", "ﷺ", "İ", "ß", "\u0000" * 3),
 ]  # fmt: skip
 TEXTS = st.one_of(
-    st.sampled_from(MEANT),
+    st.sampled_from(MEANINGFUL_WORDS),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
     st.integers(-(2**70), 2**70).map(str),
 )
 
 
 def share(part: float) -> Callable[[Any], Any]:
-    """So much of all requests for this test: different ones each time only where `PUENTE_FUZZ` asks for many."""
+    """Give this test a share of all requests; they differ each time only if `PUENTE_FUZZ` asks for many."""
     return settings(
         max_examples=max(1, int(REQUESTS * part)),
         deadline=None,

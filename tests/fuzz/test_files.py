@@ -1,5 +1,6 @@
-"""Files that people write or send: flows, catalogs, the district file, rosters.  Whatever stands in them, they are
-read or refused with a sentence; nothing else is ever raised."""
+"""Files from people: flows, catalogs, the district file, rosters. Any content loads or is refused with a clear
+message.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +15,7 @@ from bot.content.catalog import parse_po
 from bot.content.district import District
 from bot.flows.loader import FlowReferences, load_flows
 from bot.roster import UnusableFileError
-from tests.fuzz.anything import MEANT, TEXTS, share
+from tests.fuzz.anything import MEANINGFUL_WORDS, TEXTS, share
 from tests.roster.conftest import Roster, roster
 
 __all__ = ["roster"]
@@ -33,8 +34,8 @@ ROSTERS = [
 ]
 
 
-def broken(good: st.SearchStrategy[str], bits: list[str]) -> st.SearchStrategy[str]:
-    """A good text with some places cut, doubled or written over."""
+def break_text(good: st.SearchStrategy[str], bits: list[str]) -> st.SearchStrategy[str]:
+    """Generate a valid text with some parts cut, doubled, or overwritten."""
 
     @st.composite
     def one(draw: Callable[..., object]) -> str:
@@ -42,7 +43,7 @@ def broken(good: st.SearchStrategy[str], bits: list[str]) -> st.SearchStrategy[s
         for _ in range(int(str(draw(st.integers(1, 4))))):
             start = int(str(draw(st.integers(0, max(0, len(text))))))
             end = min(len(text), start + int(str(draw(st.integers(0, 30)))))
-            text = text[:start] + str(draw(st.one_of(st.sampled_from([*bits, *MEANT]), TEXTS))) + text[end:]
+            text = text[:start] + str(draw(st.one_of(st.sampled_from([*bits, *MEANINGFUL_WORDS]), TEXTS))) + text[end:]
         return text
 
     return one()
@@ -56,7 +57,7 @@ FLOWS = [
 
 
 @share(0.04)
-@given(broken(st.sampled_from(FLOWS), YAML))
+@given(break_text(st.sampled_from(FLOWS), YAML))
 def test_any_flow_file_loads_or_is_refused(text: str) -> None:
     try:
         load_flows({"flows/x.yaml": text}, FlowReferences())
@@ -65,7 +66,7 @@ def test_any_flow_file_loads_or_is_refused(text: str) -> None:
 
 
 @share(0.02)
-@given(broken(st.just((ROOT / "district.yaml").read_text()[:9000]), YAML))
+@given(break_text(st.just((ROOT / "district.yaml").read_text()[:9000]), YAML))
 def test_any_district_file_loads_or_is_refused(text: str) -> None:
     try:
         parse_yaml(text, "district.yaml").parse_model(District)
@@ -77,7 +78,7 @@ PO = (ROOT / "messages/es.po").read_text()
 
 
 @share(0.04)
-@given(broken(st.integers(0, len(PO) - 3000).map(lambda at: PO[:800] + PO[at : at + 2200]), ['msgid ""', "msgstr[7]", "#, fuzzy", '"', "\\", "msgctxt", "nplurals=9;", "{{", "}"]))  # fmt: skip
+@given(break_text(st.integers(0, len(PO) - 3000).map(lambda at: PO[:800] + PO[at : at + 2200]), ['msgid ""', "msgstr[7]", "#, fuzzy", '"', "\\", "msgctxt", "nplurals=9;", "{{", "}"]))  # fmt: skip
 def test_any_catalog_loads_or_is_refused(text: str) -> None:
     for data in (text.encode(), text.encode("utf-16"), text.encode("latin-1", "replace"), text.encode("utf-8")[:-1]):
         try:
@@ -90,7 +91,7 @@ def test_any_roster_loads_or_is_refused(roster: Roster, tmp_path: Path) -> None:
     encodings = st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 
     @share(0.03)
-    @given(broken(st.sampled_from(ROSTERS), CSV), encodings)
+    @given(break_text(st.sampled_from(ROSTERS), CSV), encodings)
     def one(text: str, encoding: str) -> None:
         try:
             roster.read(text.encode(encoding, "replace"))

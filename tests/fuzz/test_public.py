@@ -1,4 +1,4 @@
-"""The pages that anybody may open, by schemathesis: it also sends what the description forbids, and other methods."""
+"""The public pages, with schemathesis: it also sends what the description forbids, and other methods."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from tests.fuzz.anything import share
 from tests.web.console.conftest import announced, busy, district, gathered
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered"]  # these fixtures hold here too
+__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered"]  # these fixtures also apply here
 pytestmark = [pytest.mark.long, pytest.mark.timeout(7200)]
 
 DESCRIPTION = (Path(__file__).parent / "public.yaml").read_text()
@@ -30,14 +30,14 @@ DESCRIPTION = (Path(__file__).parent / "public.yaml").read_text()
 
 @pytest.fixture
 def described(
-    services: Runtime, client: FlaskClient, announced: District, gathered: None, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, client: FlaskClient, announced: District, gathered: None, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """The description, with the codes of an announcement and a gathering that there are."""
-    with services.database.read() as db:
+    """Return the description with the codes of an existing announcement and meeting."""
+    with runtime.database.read() as db:
         code = db.execute(select(announcements.announcements.c.code)).scalars().first()
         meeting = db.execute(select(meetings.meetings.c.code)).scalars().first()
     raw = yaml.safe_load(DESCRIPTION.replace("GENUINE", str(code)).replace("MEETING", str(meeting)))
-    # Else the sixty-first look of a minute is the last that is looked at.
+    # Otherwise the rate limit blocks every request after the sixtieth in a minute.
     monkeypatch.setattr(rate_limits._RequestCounter, "is_within_limits", lambda *_: True)
     found = schemathesis.openapi.from_dict(raw)
     found.app = client.application
@@ -45,7 +45,7 @@ def described(
 
 
 def test_any_public_request_is_answered(described: Any) -> None:
-    """Not by its own pytest plugin, which pytest 9.1 breaks: by the strategies that it makes of the description."""
+    """Uses the strategies that schemathesis builds: its pytest plugin breaks with pytest 9.1."""
     operations = [found.ok() for found in described.get_all_operations()]
 
     @share(0.08)

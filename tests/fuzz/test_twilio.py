@@ -1,4 +1,4 @@
-"""Twilio's three doors with every form that can be signed, and with bodies that are no form."""
+"""Twilio's three webhooks with every form that can be signed, and with bodies that are no form."""
 
 from urllib.parse import urlencode
 
@@ -31,60 +31,60 @@ SIDS = st.one_of(st.uuids().map(lambda one: f"SM{one.hex}"), TEXTS)
 
 
 @pytest.fixture(autouse=True)
-def without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten phones write thousands of messages: here all are to be read (tests/security/test_floods.py has the measures)."""
+def without_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lift the limits: ten phones write thousands of messages (tests/security/test_floods.py tests the limits)."""
     monkeypatch.setattr(rate_limits, "MAX_MESSAGES_PER_TEN_MINUTES", 10**9)
     monkeypatch.setattr(rate_limits, "MAX_MESSAGES_PER_DAY", 10**9)
 
 
-def send(services: Runtime, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:
-    """The status of this body, signed as what the server reads in it."""
+def send(runtime: Runtime, client: FlaskClient, path: str, body: bytes, content_type: str = FORM) -> int:
+    """Return the status for this body, signed over what the server reads in it."""
     builder = EnvironBuilder(path, method="POST", data=body, content_type=content_type)
     form = builder.get_request().form
-    validator = RequestValidator(services.settings.twilio_auth_token)
+    validator = RequestValidator(runtime.settings.twilio_auth_token)
     signature = validator.compute_signature(PUBLIC + path, form)
     headers = {"X-Twilio-Signature": signature, "Content-Type": content_type}
     return client.post(path, data=body, headers=headers).status_code
 
 
-def account(services: Runtime, form: dict[str, str]) -> bytes:
-    return urlencode({"AccountSid": services.settings.account_sid, **form}).encode()
+def encode_form(runtime: Runtime, form: dict[str, str]) -> bytes:
+    return urlencode({"AccountSid": runtime.settings.account_sid, **form}).encode()
 
 
-def test_any_message_is_answered(services: Runtime, client: FlaskClient) -> None:
+def test_any_message_is_answered(runtime: Runtime, client: FlaskClient) -> None:
     @share(0.35)
     @given(SIDS, ADDRESSES, TEXTS, FORMS)
     def one(sid: str, address: str, body: str, more: dict[str, str]) -> None:
-        form = account(services, {**more, "MessageSid": sid, "From": address, "Body": body})
-        assert send(services, client, "/webhooks/twilio/messages", form) in (200, 400, 403)
+        form = encode_form(runtime, {**more, "MessageSid": sid, "From": address, "Body": body})
+        assert send(runtime, client, "/webhooks/twilio/messages", form) in (200, 400, 403)
 
     one()
 
 
-def test_any_conversation_is_answered(services: Runtime, client: FlaskClient) -> None:
-    """Whole conversations of few phones: the questions behind the questions get strange answers too."""
+def test_any_conversation_is_answered(runtime: Runtime, client: FlaskClient) -> None:
+    """Whole conversations of a few phones, so that follow-up questions get odd answers too."""
 
     @share(0.15)
     @given(st.sampled_from(PHONES[20:30]), st.uuids(), TEXTS, st.sampled_from(["text", "audio", "button", "location"]))
     def one(phone: str, sid: object, body: str, kind: str) -> None:
         form = {"MessageSid": f"SM{sid}".replace("-", ""), "From": phone, "Body": body, "MessageType": kind}
-        assert send(services, client, "/webhooks/twilio/messages", account(services, form)) in (200, 400)
+        assert send(runtime, client, "/webhooks/twilio/messages", encode_form(runtime, form)) in (200, 400)
 
     one()
 
 
-def test_any_call_is_answered(services: Runtime, client: FlaskClient) -> None:
+def test_any_call_is_answered(runtime: Runtime, client: FlaskClient) -> None:
     @share(0.12)
     @given(SIDS, ADDRESSES, FORMS, st.dictionaries(st.sampled_from(["m", "turn", "l", "page", "silent"]), TEXTS))
     def one(sid: str, address: str, more: dict[str, str], args: dict[str, str]) -> None:
         path = "/webhooks/twilio/voice" + (f"?{urlencode(args)}" if args else "")
-        form = account(services, {**more, "CallSid": sid, "From": address})
-        assert send(services, client, path, form) in (200, 400, 403)
+        form = encode_form(runtime, {**more, "CallSid": sid, "From": address})
+        assert send(runtime, client, path, form) in (200, 400, 403)
 
     one()
 
 
-def test_any_status_report_is_answered(services: Runtime, client: FlaskClient) -> None:
+def test_any_status_report_is_answered(runtime: Runtime, client: FlaskClient) -> None:
     known = st.one_of(st.uuids().map(lambda one: one.hex), TEXTS)
     statuses = st.one_of(st.sampled_from(["sent", "delivered", "read", "failed", "undelivered", "queued"]), TEXTS)
 
@@ -92,20 +92,20 @@ def test_any_status_report_is_answered(services: Runtime, client: FlaskClient) -
     @given(SIDS, statuses, FORMS, known)
     def one(sid: str, status: str, more: dict[str, str], delivery: str) -> None:
         path = f"/webhooks/twilio/status?{urlencode({'m': delivery})}"
-        form = account(services, {**more, "MessageSid": sid, "MessageStatus": status})
-        assert send(services, client, path, form) in (204, 400, 403)
+        form = encode_form(runtime, {**more, "MessageSid": sid, "MessageStatus": status})
+        assert send(runtime, client, path, form) in (204, 400, 403)
 
     one()
 
 
-def test_any_bytes_are_answered(services: Runtime, client: FlaskClient) -> None:
-    """What is no form at all, under any name for what it is."""
+def test_any_bytes_are_answered(runtime: Runtime, client: FlaskClient) -> None:
+    """A body that is no form, with any content type."""
     types = st.sampled_from([FORM, "multipart/form-data; boundary=x", "application/json", "text/xml", "", "x/y; a=;"])
     doors = st.sampled_from(["messages", "status", "voice"])
 
     @share(0.05)
     @given(doors, st.binary(max_size=300), types)
     def one(door: str, body: bytes, content_type: str) -> None:
-        assert send(services, client, f"/webhooks/twilio/{door}", body, content_type) < 500
+        assert send(runtime, client, f"/webhooks/twilio/{door}", body, content_type) < 500
 
     one()

@@ -1,4 +1,4 @@
-"""A district whose protocol counsel has signed, the front office's phones, and what the workers would do."""
+"""A district whose protocol counsel has signed, the phones of the front office, and the workers' jobs."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,15 +16,15 @@ from bot.store.schools import incidents
 from tests.conftest import Family
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
 IRIS, PAT, SAM, RUTH, NORA, DANA, MIA = (f"+121755501{end}" for end in (83, 46, 44, 51, 81, 43, 82))
 """Front office of Lincoln; attendance office of all schools; principal of Lincoln; superintendent's office; counsel;
 safety lead; principal of Harbor and Riverbend High."""
 
 
-def signed(library: Library, review_by: date = date(2027, 7, 31)) -> Library:
-    """The library with the sample signed, as if it were the district's own protocol."""
+def sign_protocol(library: Library, review_by: date = date(2027, 7, 31)) -> Library:
+    """Return the library with the sample signed, as if it were the district's own protocol."""
     assert library.district.protocol is not None
     own = {"sample": False, "signed_off_by": "District counsel", "signed_on": date(2026, 8, 3), "review_by": review_by}
     protocol = library.district.protocol.model_copy(update=own)
@@ -32,27 +32,27 @@ def signed(library: Library, review_by: date = date(2027, 7, 31)) -> Library:
 
 
 @pytest.fixture
-def live(services: Runtime) -> Runtime:
-    """The services of a district whose protocol is live."""
-    return replace(services, library=signed(services.library))
+def live(runtime: Runtime) -> Runtime:
+    """The runtime of a district whose protocol is active."""
+    return replace(runtime, library=sign_protocol(runtime.library))
 
 
 @pytest.fixture
 def phone(live: Runtime, serve: Callable[[Runtime], Flask]) -> Callable[[str], Family]:
-    """A phone that texts the live district."""
+    """A phone that texts the district with the active protocol."""
     client = serve(live).test_client()
     return lambda address: Family(live, client, address)
 
 
 @pytest.fixture
-def sample_phone(services: Runtime, client: FlaskClient) -> Callable[[str], Family]:
+def sample_phone(runtime: Runtime, client: FlaskClient) -> Callable[[str], Family]:
     """A phone that texts the example district, whose protocol is a sample."""
-    return lambda address: Family(services, client, address)
+    return lambda address: Family(runtime, client, address)
 
 
 @pytest.fixture
 def worker(live: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
-    """Runs what is queued for `urgent`, with RQ's own worker, in this process."""
+    """Run the jobs in the `urgent` queue with RQ's own worker, in this process."""
     from rq import Queue, SimpleWorker
     from rq.serializers import JSONSerializer
 
@@ -65,16 +65,16 @@ def worker(live: Runtime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
     yield work
 
 
-def incident(services: Runtime, number: int = 1) -> incidents.Incident:
-    with services.database.read() as db:
+def incident(runtime: Runtime, number: int = 1) -> incidents.Incident:
+    with runtime.database.read() as db:
         return incidents.get(db, number)
 
 
-def entries(services: Runtime, number: int = 1) -> list[incidents.IncidentEntry]:
-    with services.database.read() as db:
+def entries(runtime: Runtime, number: int = 1) -> list[incidents.IncidentEntry]:
+    with runtime.database.read() as db:
         return list(incidents.list_entries(db, number))
 
 
-def case_of(services: Runtime, number: int = 1) -> cases.Case:
-    with services.database.read() as db:
+def case_of(runtime: Runtime, number: int = 1) -> cases.Case:
+    with runtime.database.read() as db:
         return cases.get(db, number)

@@ -1,4 +1,4 @@
-"""Between the desk and those who were alerted: what they write to each other, and that a drill is always marked."""
+"""Messages between the desk and alerted staff, and the mark on every drill message."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,8 @@ Phone = Callable[[str], Family]
 Worker = Callable[[], None]
 
 
-def _asked_by_the_principal(phone: Phone, worker: Worker, word: str) -> str:
-    """The front office begins, the principal takes it and writes to the desk; what the principal is answered."""
+def _ask_as_principal(phone: Phone, worker: Worker, word: str) -> str:
+    """Start as the front office; claim and write to the desk as the principal; return the principal's reply."""
     phone(IRIS).text(word)
     worker()
     phone(SAM).text("TAKE 1")
@@ -24,7 +24,7 @@ def _asked_by_the_principal(phone: Phone, worker: Worker, word: str) -> str:
 def test_message_from_principal_to_desk_in_drill_is_marked(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
-    answer = _asked_by_the_principal(phone, worker, "DRILL")
+    answer = _ask_as_principal(phone, worker, "DRILL")
     assert answer.startswith("DRILL, not real.") and "to the front office" in answer
     read = next(one.body for one in twilio.sent_to(IRIS) if "How many are they?" in one.body)
     assert read.startswith("DRILL, not real.")
@@ -36,7 +36,7 @@ def test_message_from_principal_to_desk_in_drill_is_marked(
 def test_message_in_real_incident_is_unmarked_and_asker_sees_the_reply(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Worker
 ) -> None:
-    _asked_by_the_principal(phone, worker, "ICE")
+    _ask_as_principal(phone, worker, "ICE")
     read = next(one.body for one in twilio.sent_to(IRIS) if "How many are they?" in one.body)
     assert "DRILL" not in read
     phone(IRIS).text("two, at the counter")

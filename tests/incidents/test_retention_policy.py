@@ -1,4 +1,4 @@
-"""How long records stay, and the list of who has drilled as a file."""
+"""How long records are kept, and the export of who has drilled."""
 
 import csv
 from collections.abc import Callable
@@ -25,17 +25,17 @@ from tests.web.console.conftest import member
 Phone = Callable[[str], Family]
 
 
-def _kept(services: Runtime) -> tuple[list[int], int, int]:
-    """The incidents that are there, their lines, and the results of the quiz."""
-    with services.database.read() as db:
+def _list_records(runtime: Runtime) -> tuple[list[int], int, int]:
+    """Return the incidents, their lines, and the results of the quiz."""
+    with runtime.database.read() as db:
         over = [one.id for one in incidents.list_ended(db, 99)]
         results = len(protocol_quizzes.list_newest_by_staff(db))
-    return sorted(over), len(entries(services)) + len(entries(services, 2)), results
+    return sorted(over), len(entries(runtime)) + len(entries(runtime, 2)), results
 
 
 @pytest.fixture
-def kept(live: Runtime, phone: Phone) -> Runtime:
-    """A real incident (1), a drill (2) and a quiz, all over on the same day; a real one (3) that still runs."""
+def stored_records(live: Runtime, phone: Phone) -> Runtime:
+    """A real incident (1), a drill (2), and a quiz, all over on the same day; a real incident (3) still in progress."""
     for word in ("ICE", "DRILL"):
         phone(IRIS).text(word)
         phone(IRIS).text("one man at the desk")
@@ -47,37 +47,37 @@ def kept(live: Runtime, phone: Phone) -> Runtime:
 
 
 def test_drills_are_deleted_after_one_year_and_incidents_after_three(
-    kept: Runtime, monkeypatch: pytest.MonkeyPatch
+    stored_records: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "get_runtime", lambda: kept)
-    assert _kept(kept) == ([1, 2], 6, 1)
+    monkeypatch.setattr(jobs, "get_runtime", lambda: stored_records)
+    assert _list_records(stored_records) == ([1, 2], 6, 1)
     with time_machine.travel(NOW + timedelta(days=365)):
         jobs.delete_expired_records()
-        assert _kept(kept) == ([1, 2], 6, 1), "who drilled a school year ago still counts"
+        assert _list_records(stored_records) == ([1, 2], 6, 1), "who drilled a school year ago still counts"
     with time_machine.travel(NOW + timedelta(days=367)):
         jobs.delete_expired_records()
-        assert _kept(kept) == ([1], 3, 0), "only the real one"
+        assert _list_records(stored_records) == ([1], 3, 0), "only the real one"
     with time_machine.travel(NOW + timedelta(days=3 * 366 + 1)):
-        job.delete_expired(kept, "helper")
-    assert _kept(kept) == ([], 0, 0)
-    with kept.database.read() as db:
+        job.delete_expired(stored_records, "helper")
+    assert _list_records(stored_records) == ([], 0, 0)
+    with stored_records.database.read() as db:
         assert [one.id for one in incidents.list_running(db)] == [3], "what has not ended is never deleted"
         assert "deleted records past their time" in {one.what for one in audit_log.list_newest(db, 20)}
 
 
-def test_legal_hold_prevents_deletion(kept: Runtime) -> None:
-    district = kept.library.district.model_copy(update={"records": IncidentRecordPolicy(hold=True)})
-    held = replace(kept, library=replace(kept.library, district=district))
+def test_legal_hold_prevents_deletion(stored_records: Runtime) -> None:
+    district = stored_records.library.district.model_copy(update={"records": IncidentRecordPolicy(hold=True)})
+    held = replace(stored_records, library=replace(stored_records.library, district=district))
     with time_machine.travel(NOW + timedelta(days=4000)):
         job.delete_expired(held, "helper")
-    assert _kept(held) == ([1, 2], 6, 1)
+    assert _list_records(held) == ([1, 2], 6, 1)
     client = member(held, create_app(runtime=held), "staff", "iris_vega")
     assert "No records are deleted" in client.get("/console/agents").text
     assert "This record is deleted after" not in client.get("/console/agents/1").text
 
 
-def test_pages_state_the_retention_period(kept: Runtime) -> None:
-    client = member(kept, create_app(runtime=kept), "staff", "iris_vega")
+def test_pages_state_the_retention_period(stored_records: Runtime) -> None:
+    client = member(stored_records, create_app(runtime=stored_records), "staff", "iris_vega")
     assert "deleted: 3 for incidents, 1 for drills and quizzes." in client.get("/console/agents").text
     record = client.get("/console/agents/1").text
     assert "This record is deleted after November 26, 2029" in record and "November 24, 2026, 10:00" in record, (

@@ -1,4 +1,4 @@
-"""The front office by text: the steps, the answers, the chain; what a parent or a sentence never starts."""
+"""The front office by text: the steps, the replies, the on-call chain; what never starts an incident."""
 
 import time
 from collections.abc import Callable
@@ -23,9 +23,9 @@ from bot.store.cases import case_stats, deliveries
 from bot.store.families import contacts
 from bot.store.schools import incidents
 from bot.web.app import create_app
-from tests.cases.test_paging import page_at, send_all
+from tests.cases.test_paging import send_alerts_at, send_all
 from tests.conftest import NOW, Family
-from tests.incidents.conftest import DANA, IRIS, MIA, NORA, PAT, RUTH, SAM, case_of, entries, incident, signed
+from tests.incidents.conftest import DANA, IRIS, MIA, NORA, PAT, RUTH, SAM, case_of, entries, incident, sign_protocol
 from tests.stand_in import TwilioStandIn
 from tests.store.reading import newest_cases
 
@@ -93,7 +93,7 @@ def test_full_protocol_by_text_records_times_and_answers(live: Runtime, phone: P
 def test_on_call_staff_are_alerted_within_a_minute(
     live: Runtime, phone: Phone, twilio: TwilioStandIn, worker: Callable[[], None]
 ) -> None:
-    """From the webhook to the first page at Twilio, through the real queue and RQ's worker."""
+    """From the webhook to the first alert at Twilio, with the real queue and RQ's worker."""
     started = time.monotonic()
     phone(IRIS).text("ICE")
     worker()
@@ -108,11 +108,11 @@ def test_on_call_staff_are_alerted_within_a_minute(
         assert "URGENT, now" in body and "Agents at the school" in body and "DRILL" not in body
         assert "Lincoln Elementary" in body and "+12175550110" in body and "TAKE 1" in body
     assert twilio.sent_to(MIA) == [], "another school's principal"
-    assert [one.transport for one in _pages(live)].count("call") == 4, "a call a minute later to each"
+    assert [one.transport for one in _list_alerts(live)].count("call") == 4, "a call a minute later to each"
 
 
-def _pages(services: Runtime) -> list[deliveries.Delivery]:
-    with services.database.read() as db:
+def _list_alerts(runtime: Runtime) -> list[deliveries.Delivery]:
+    with runtime.database.read() as db:
         return deliveries.list_for_case(db, 1)
 
 
@@ -134,14 +134,14 @@ def test_every_drill_message_is_marked_as_drill(
     assert "Sam Ortiz took it" in said[-1] and "/console/agents/quiz" in said[-1] and "9 of 9" in said[-1]
     assert any("was taken by Sam Ortiz" in one.body for one in twilio.sent_to(IRIS)), "who stands at the desk hears it"
     assert not case_of(live).is_open and "wants" not in said[0]
-    calls = [one for one in _pages(live) if one.transport == "call"]
+    calls = [one for one in _list_alerts(live) if one.transport == "call"]
     assert calls and all(one.state == "canceled" for one in calls)
 
 
 def test_unclaimed_drill_alerts_only_its_own_on_call_staff(live: Runtime, phone: Phone, twilio: TwilioStandIn) -> None:
     phone(IRIS).text("DRILL")
     for minutes in (0, 5.2, 10.4, 15.6):
-        page_at(live, minutes)
+        send_alerts_at(live, minutes)
     assert len(twilio.sent_to(SAM)) == 2 and twilio.sent_to("+12175550141") == []
 
 
@@ -233,7 +233,7 @@ def test_mistake_is_retracted_everywhere(live: Runtime, phone: Phone, twilio: Tw
     assert "as a mistake" in phone(IRIS).text("mistake")
     send_all(live)
     assert "it was a mistake, nobody came" in twilio.sent_to(SAM)[-1].body and not case_of(live).is_open
-    page_at(live, 6)
+    send_alerts_at(live, 6)
     assert len(twilio.sent_to(SAM)) == 2, "nobody is paged any more"
 
 
@@ -284,12 +284,12 @@ def test_stop_opts_out_and_end_warns_about_it(live: Runtime, phone: Phone) -> No
 
 @pytest.mark.parametrize("reason", ["sample", "past"])
 def test_unsigned_or_expired_protocol_is_inactive_and_says_so(
-    services: Runtime, twilio: TwilioStandIn, reason: str
+    runtime: Runtime, twilio: TwilioStandIn, reason: str
 ) -> None:
     from dataclasses import replace
 
-    library = services.library if reason == "sample" else signed(services.library, date(2026, 11, 23))
-    here = replace(services, library=library)
+    library = runtime.library if reason == "sample" else sign_protocol(runtime.library, date(2026, 11, 23))
+    here = replace(runtime, library=library)
     iris = Family(here, create_app(runtime=here).test_client(), IRIS)
     said = iris.text("ICE")
     assert "Not live" in said and "Step 1" not in said and "Ruth Adams (superintendent's office) +12175550151" in said
@@ -321,7 +321,7 @@ def test_unanswered_on_call_list_names_someone_for_the_desk_to_call(
 ) -> None:
     phone(IRIS).text("ICE")
     for minutes in (0, 5.2, 10.4, 15.6):
-        page_at(live, minutes)
+        send_alerts_at(live, minutes)
     told = [one.body for one in twilio.sent_to(IRIS)]
     assert len(told) == 1 and "nobody has taken case 1" in told[0] and f"Sam Ortiz {SAM}" in told[0]
 

@@ -1,4 +1,4 @@
-"""The page "Agents at school": one tap with a confirming step, the record, who has drilled, the quiz, the samples."""
+"""The page "Agents at school": a tap with a confirming step, the record, drill participants, the quiz, the samples."""
 
 import re
 from collections.abc import Callable
@@ -31,7 +31,7 @@ HOME = "/console/agents"
 
 @pytest.fixture
 def iris(live: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
-    """Logged in: the front office of Lincoln, in a district whose protocol is live."""
+    """A browser of the front office of Lincoln, in a district with an active protocol."""
     return member(live, serve(live), "staff", "iris_vega")
 
 
@@ -61,8 +61,8 @@ def test_tap_and_confirmation_start_the_record(live: Runtime, iris: FlaskClient,
     assert "Assigned to Sam Ortiz" in part and "two &lt;b&gt;men" in part
     assert "Step 3 of 9" in send(iris, f"{HOME}/1/do", word="next", once="b")
     over = send(iris, f"{HOME}/1/do", word="over", once="c")
-    assert "over" in over and 'name="word"' not in over and "keep a paper record" in over
-    assert "Nothing was written down" in send(iris, f"{HOME}/1/do", word="write", text="late", once="d")
+    assert "<b>ended</b>" in over and 'name="word"' not in over and "keep a paper record" in over
+    assert "Nothing was saved" in send(iris, f"{HOME}/1/do", word="write", text="late", once="d")
     assert case_of(live).is_open
     with live.database.read() as db:
         assert {"started an incident", "read an incident", "ended an incident"} <= {
@@ -89,15 +89,17 @@ def test_drill_participants_and_quiz_are_listed(live: Runtime, iris: FlaskClient
         assert db.execute(protocol_quizzes.quizzes.select()).all().__len__() == 1
     form = {"csrf_token": token(iris.get("/console/account").text), "q1": "1", "once": "z"}
     left_open = iris.post(f"{HOME}/quiz", data=form)
-    assert left_open.status_code == 400 and "answer every question" in left_open.text
+    assert left_open.status_code == 400 and "Answer every question." in left_open.text
 
 
-def test_inactive_protocol_is_labeled_and_sample_can_be_opened(services: Runtime, client: FlaskClient) -> None:
-    pat = member(services, client.application, "staff", "pat_moore")
+def test_inactive_protocol_is_labeled_and_sample_can_be_opened(runtime: Runtime, client: FlaskClient) -> None:
+    pat = member(runtime, client.application, "staff", "pat_moore")
     for path in (HOME, f"{HOME}/start?school=harbor", f"{HOME}/protocol"):
         shown = pat.get(path).text
         assert (
-            "The protocol is not active." in shown and "counsel has not signed it" in shown and "Ruth Adams" in shown
+            "The protocol is not active." in shown
+            and "Legal counsel hasn&#39;t signed it" in shown
+            and "Ruth Adams" in shown
         ), path
     library = pat.get(f"{HOME}/protocol").text
     assert (
@@ -106,11 +108,11 @@ def test_inactive_protocol_is_labeled_and_sample_can_be_opened(services: Runtime
         and "westportps.org" in library
     )
     assert "The protocol is not active" in send(pat, f"{HOME}/start", school="harbor", drill="no", once="r")
-    assert incident(services).live is False and case_of(services).topic == "agents_at_school"
+    assert incident(runtime).live is False and case_of(runtime).topic == "agents_at_school"
 
 
-def test_example_district_uses_the_bundled_sample(services: Runtime) -> None:
-    assert services.library.district.protocol == samples.load_samples()["front_office.yaml"]
+def test_example_district_uses_the_bundled_sample(runtime: Runtime) -> None:
+    assert runtime.library.district.protocol == samples.load_samples()["front_office.yaml"]
     assert all(one.sample and one.sources for one in samples.load_samples().values())
 
 
@@ -148,15 +150,15 @@ def test_counsel_is_reminded_before_review_date_and_page_shows_it(live: Runtime,
     assert subjects["protocol for agents at school"].is_overdue(date(2027, 8, 2))
 
 
-def test_sample_protocol_is_listed_for_counsel_review(services: Runtime, client: FlaskClient) -> None:
-    page_ = member(services, client.application, "viewer").get("/console/content").text
+def test_sample_protocol_is_listed_for_counsel_review(runtime: Runtime, client: FlaskClient) -> None:
+    page_ = member(runtime, client.application, "viewer").get("/console/content").text
     assert "protocol for agents at school" in page_ and "not active now" in page_
-    _, soft = find_content_problems(settings.ROOT, services.library, date(2026, 11, 24))
+    _, soft = find_content_problems(settings.ROOT, runtime.library, date(2026, 11, 24))
     assert any("protocol for agents at school is not live now" in line for line in soft)
 
 
 def test_only_participants_or_alerted_staff_can_end_an_incident(live: Runtime, iris: FlaskClient) -> None:
-    """Somebody of another office reads along; one wrong click must not call off the alarm."""
+    """Staff of another office can read along. A wrong click of theirs must not end the alert."""
     send(iris, f"{HOME}/start", school="lincoln", drill="no", once="a1")
     kim = member(live, iris.application, "staff", "kim_novak")
     page = kim.get(f"{HOME}/1").text

@@ -1,4 +1,4 @@
-"""What reached Twilio and not us is found in Twilio's list and handled late: once, and nothing that is not ours."""
+"""Messages that reached Twilio but not us are found in Twilio's list and handled late: once, and only ours."""
 
 import time
 from dataclasses import replace
@@ -25,8 +25,10 @@ from tests.stand_in.records import Accepted, new_sid
 MARTA, OURS = "+12175550188", "+12175550100"
 
 
-def at_twilio(twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: str = OURS, **more: object) -> Accepted:
-    """A message as Twilio's list shows it, ten minutes after it came."""
+def add_missed_message(
+    twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: str = OURS, **more: object
+) -> Accepted:
+    """Add a message to Twilio's list, ten minutes after it arrived."""
     at = time.time() - 600
     one = Accepted(sid=sid or new_sid("SM"), to=to, sender=sender, body=body, at=at, sent_at=at, **more)  # type: ignore[arg-type]
     one.status = "received"
@@ -37,31 +39,31 @@ def at_twilio(twilio: TwilioStandIn, sender: str, body: str, sid: str = "", to: 
 
 
 @pytest.fixture
-def line(services: Runtime) -> Runtime:
-    """A line that has been up for an hour."""
-    noted.start_search(services.redis, now() - timedelta(hours=1))
-    return services
+def line(runtime: Runtime) -> Runtime:
+    """A service that has been running for an hour."""
+    noted.start_search(runtime.redis, now() - timedelta(hours=1))
+    return runtime
 
 
-def carried(services: Runtime) -> None:
-    """What workers do with what waits."""
-    with services.database.read() as db:
+def run_jobs(runtime: Runtime) -> None:
+    """Run what waits for the workers."""
+    with runtime.database.read() as db:
         waiting = db.execute(select(deliveries.deliveries.c.id).where(deliveries.deliveries.c.kind == "late")).scalars()
         found = waiting.all()
     for one in found:
-        deliver(services, one)
+        deliver(runtime, one)
 
 
-def open_cases(services: Runtime) -> list[str]:
-    with services.database.read() as db:
+def open_cases(runtime: Runtime) -> list[str]:
+    with runtime.database.read() as db:
         return list(db.execute(select(cases.c.severity)).scalars())
 
 
 def test_lost_emergency_alerts_staff_and_is_answered_once(line: Runtime, twilio: TwilioStandIn) -> None:
-    one = at_twilio(twilio, MARTA, "ICE is at my door right now")
+    one = add_missed_message(twilio, MARTA, "ICE is at my door right now")
     for _ in range(3):
         missed_messages.recover(line)
-        carried(line)
+        run_jobs(line)
     assert open_cases(line) == ["escalate_now"]
     assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
     assert line.conversations.is_answered(one.sid) and noted.count_since(line.redis, now() - timedelta(hours=1)) == 1
@@ -69,11 +71,11 @@ def test_lost_emergency_alerts_staff_and_is_answered_once(line: Runtime, twilio:
 
 def test_answered_message_is_not_answered_again(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("I want to talk to a person")
-    at_twilio(twilio, family.address, "I want to talk to a person", family.sid)
+    add_missed_message(twilio, family.address, "I want to talk to a person", family.sid)
     family.text("CHECK ABCDEF")
-    at_twilio(twilio, family.address, "CHECK ABCDEF", family.sid)
+    add_missed_message(twilio, family.address, "CHECK ABCDEF", family.sid)
     missed_messages.recover(line)
-    carried(line)
+    run_jobs(line)
     assert not twilio.sent_to(family.address) and len(open_cases(line)) == 1
 
 
@@ -83,9 +85,9 @@ def test_message_answered_during_redis_outage_is_not_answered_again(line: Runtim
     for sender, text in ((MARTA, "ICE is at my door right now"), (MARTA, "what is for lunch?"), (staff, "TAKE 1")):
         family = Family(away, create_app(runtime=away).test_client(), sender)
         assert family.text(text)
-        at_twilio(twilio, sender, text, family.sid)
+        add_missed_message(twilio, sender, text, family.sid)
     missed_messages.recover(line)
-    carried(line)
+    run_jobs(line)
     assert not twilio.sent_to(MARTA) and not twilio.sent_to(staff)
     assert noted.count_since(line.redis, now() - timedelta(hours=1)) == 0
 
@@ -94,9 +96,9 @@ def test_recovered_stop_counts_and_nothing_is_sent_after_it(
     line: Runtime, family: Family, twilio: TwilioStandIn
 ) -> None:
     family.text("hello, good morning")
-    at_twilio(twilio, family.address, "STOP")
+    add_missed_message(twilio, family.address, "STOP")
     missed_messages.recover(line)
-    carried(line)
+    run_jobs(line)
     assert not twilio.sent_to(family.address)
     assert family.text("what is for lunch?") == ""
 
@@ -104,9 +106,9 @@ def test_recovered_stop_counts_and_nothing_is_sent_after_it(
 def test_staff_messages_are_recovered_too(line: Runtime, family: Family, twilio: TwilioStandIn) -> None:
     family.text("ICE is at my door right now")
     staff = "+12175550143"
-    at_twilio(twilio, staff, "TAKE 1")
+    add_missed_message(twilio, staff, "TAKE 1")
     missed_messages.recover(line)
-    carried(line)
+    run_jobs(line)
     with line.database.read() as db:
         assert db.execute(select(cases.c.claimed_by)).scalar() == line.library.district.find_staff_by_address(staff)
     assert len(twilio.sent_to(staff)) == 1
@@ -114,7 +116,7 @@ def test_staff_messages_are_recovered_too(line: Runtime, family: Family, twilio:
 
 def test_voice_note_is_fetched(line: Runtime, twilio: TwilioStandIn) -> None:
     sound = twilio.media.put(b"a voice", "audio/ogg")
-    one = at_twilio(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
+    one = add_missed_message(twilio, f"whatsapp:{MARTA}", "", to=f"whatsapp:{OURS}", media=[sound.url])
     sound.url = sound.url.replace(sound.url.split("/Messages/")[1].split("/")[0], one.sid)
     missed_messages.recover(line)
     with line.database.read() as db:
@@ -122,16 +124,16 @@ def test_voice_note_is_fetched(line: Runtime, twilio: TwilioStandIn) -> None:
     assert found == ["audio/ogg"]
 
 
-def test_messages_before_a_redis_reset_are_left_alone(services: Runtime, twilio: TwilioStandIn) -> None:
-    """A new Redis knows of nobody that was answered: what came before it is left alone."""
-    at_twilio(twilio, MARTA, "I want to talk to a person")
-    missed_messages.recover(services)
-    missed_messages.recover(services)
-    assert open_cases(services) == []
+def test_messages_before_a_redis_reset_are_left_alone(runtime: Runtime, twilio: TwilioStandIn) -> None:
+    """A new Redis doesn't know who was answered, so older messages are left alone."""
+    add_missed_message(twilio, MARTA, "I want to talk to a person")
+    missed_messages.recover(runtime)
+    missed_messages.recover(runtime)
+    assert open_cases(runtime) == []
 
 
 def test_message_to_another_number_of_the_account_is_ignored(line: Runtime, twilio: TwilioStandIn) -> None:
-    at_twilio(twilio, MARTA, "I want to talk to a person", to="+12175550999")
+    add_missed_message(twilio, MARTA, "I want to talk to a person", to="+12175550999")
     missed_messages.recover(line)
     assert open_cases(line) == []
 
@@ -139,7 +141,7 @@ def test_message_to_another_number_of_the_account_is_ignored(line: Runtime, twil
 def test_message_text_stays_at_twilio_until_recovery(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = at_twilio(twilio, MARTA, "I want to talk to a person")
+    one = add_missed_message(twilio, MARTA, "I want to talk to a person")
     monkeypatch.setattr(provider_redaction, "now", lambda: now() + timedelta(hours=3))
     provider_redaction.redact_stored_messages(line)
     assert not one.redacted
@@ -150,7 +152,7 @@ def test_message_text_stays_at_twilio_until_recovery(
 
 
 def test_twilio_or_database_failure_is_retried_on_next_run(line: Runtime, twilio: TwilioStandIn) -> None:
-    at_twilio(twilio, MARTA, "I want to talk to a person")
+    add_missed_message(twilio, MARTA, "I want to talk to a person")
     twilio.fail_next("503", on="list")
     with pytest.raises(Exception, match="away"):
         missed_messages.recover(line)
@@ -162,19 +164,19 @@ def test_worker_killed_before_reply_loses_no_message(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(BaseException):
-        """What no handler catches."""
+        """An exception that no handler catches."""
 
     def killed(*told: object) -> None:
         raise Killed
 
-    at_twilio(twilio, MARTA, "ICE is at my door right now")
+    add_missed_message(twilio, MARTA, "ICE is at my door right now")
     with monkeypatch.context() as patched:
         patched.setattr(missed_messages, "_send_late_reply", killed)
         with pytest.raises(Killed):
             missed_messages.recover(line)
     for _ in range(2):
         missed_messages.recover(line)
-        carried(line)
+        run_jobs(line)
     assert open_cases(line) == ["escalate_now"]
     assert ["911" in text.body for text in twilio.sent_to(MARTA)] == [True]
 
@@ -182,13 +184,16 @@ def test_worker_killed_before_reply_loses_no_message(
 def test_message_that_raises_does_not_block_others(
     line: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken, whole = at_twilio(twilio, "+12175550189", "hello"), at_twilio(twilio, MARTA, "I want to talk to a person")
+    broken, whole = (
+        add_missed_message(twilio, "+12175550189", "hello"),
+        add_missed_message(twilio, MARTA, "I want to talk to a person"),
+    )
     real = missed_messages.answer_message
 
-    def breaks(services: Runtime, message: InboundMessage) -> str:
+    def breaks(runtime: Runtime, message: InboundMessage) -> str:
         if message.sid == broken.sid:
             raise KeyError("a fault of ours")
-        return real(services, message)
+        return real(runtime, message)
 
     with monkeypatch.context() as patched:
         patched.setattr(missed_messages, "answer_message", breaks)

@@ -1,1 +1,1 @@
-"""More than one machine: real processes with homes of their own, a shared PostgreSQL and Redis."""
+"""More than one machine: real processes with separate homes, a shared PostgreSQL and Redis."""

@@ -1,4 +1,4 @@
-"""What several machines share: a PostgreSQL (with a pooler before it, or not) and a Redis on a port."""
+"""What several machines share: a PostgreSQL (with or without a pooler) and a Redis on a port."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ def shared_redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(postgresql: str) -> str:
-    """The URL of a new database, not migrated."""
+    """The URL of a new database without migrations."""
     return create(postgresql, "machines")
 
 
@@ -39,12 +39,12 @@ max_client_conn = 200
 server_reset_query_always = 0
 logfile = {folder}/log
 """
-"""Far fewer connections to the database than there are to the pooler: each transaction gets another one."""
+"""Use far fewer connections to the database than to the pooler, so that each transaction gets another one."""
 
 
 @contextmanager
 def pgbouncer(folder: Path, database: str) -> Iterator[str]:
-    """The URL of a PgBouncer in transaction mode before this database."""
+    """Start PgBouncer in transaction mode for this database and yield its URL."""
     found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     if not found:
         skip_or_fail("This test needs PgBouncer: on Debian and Ubuntu, `sudo apt install pgbouncer`.")

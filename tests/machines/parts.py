@@ -1,4 +1,4 @@
-"""A deployment of several hosts on this machine: each process has its own home and `var/`, as on a machine of its own."""
+"""A deployment of several hosts on this machine: each process has its own home and `var/`."""
 
 import os
 import re
@@ -31,7 +31,7 @@ Process = subprocess.Popen[bytes]
 
 
 def until(check: Callable[[], object], seconds: float = 60) -> float:
-    """How long it took; fails after `seconds`."""
+    """Return how long it took; fail after `seconds`."""
     started = time.monotonic()
     while not check():
         assert time.monotonic() - started < seconds, f"not within {seconds} s"
@@ -41,7 +41,7 @@ def until(check: Callable[[], object], seconds: float = 60) -> float:
 
 @dataclass
 class Deployment:
-    """Web hosts, worker hosts and a scheduler on one Redis and one database."""
+    """Web hosts, worker hosts, and a scheduler on one Redis and one database."""
 
     folder: Path
     redis_url: str
@@ -50,12 +50,13 @@ class Deployment:
     ports: list[int] = field(default_factory=list)
     processes: dict[str, Process] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
-    """How the posts of `tell` ended: `200`, `503`, the name of an exception."""
+    """The results of the posts by `tell`: `200`, `503`, the name of an exception."""
     _turn: "count[int]" = field(default_factory=count)
 
     def host(self, name: str, kind: str, kept: bool = False, **more: str) -> Process:
-        """Start the Procfile's process of this kind on a "machine" of its own; `kept`: started again when it ends, as
-        systemd and compose do."""
+        """Start the Procfile's process of this kind on its own "machine"; with `kept`, restart it as systemd and
+        compose do.
+        """
         home = self.folder / name
         (home / "var").mkdir(parents=True, exist_ok=True)
         output = (home / "output.log").open("ab")
@@ -69,7 +70,7 @@ class Deployment:
         return started
 
     def web(self, name: str, port: int = 0) -> Process:
-        """A web host; families' messages go to it from now on."""
+        """Start a web host; families' messages go to it from now on."""
         port = port or free_port()
         started = self.host(name, "web", PORT=str(port), BIND_ADDRESS="127.0.0.1")
         until(lambda: self.lives(port))
@@ -78,7 +79,7 @@ class Deployment:
         return started
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What the district sets on each machine."""
+        """Return the settings of each machine."""
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
         return {
             **kept,
@@ -101,7 +102,9 @@ class Deployment:
         }
 
     def _district(self) -> Path:
-        """The example district, whose emergencies are repeated only after an hour: a test counts what is sent twice."""
+        """The example district, with emergency alerts repeated only after an hour, so that a test can count
+        duplicates.
+        """
         path = self.folder / "district.yaml"
         if not path.exists():
             told = (ROOT / "district.yaml").read_text()
@@ -110,20 +113,22 @@ class Deployment:
         return path
 
     def lives(self, port: int) -> bool:
-        """Whether the web process there answers."""
+        """Return whether the web process there answers."""
         with suppress(requests.RequestException):
             return requests.get(f"http://127.0.0.1:{port}/healthz", timeout=2).status_code == 200
         return False
 
     def ready(self) -> bool:
-        """Whether a web host says that all a message needs is there."""
+        """Return whether a web host reports that everything a message needs is available."""
         with suppress(requests.RequestException):
             return requests.get(f"http://127.0.0.1:{self.ports[0]}/readyz", timeout=5).status_code == 200
         return False
 
     def tell(self, address: str, text: str, tries: int = 3, sid: str = "") -> str:
-        """Post a signed message to the hosts in turn, as Twilio does through a load balancer: again, twice, after a
-        5xx or a broken connection (`#rc=2&rp=5xx,ct,rt`)."""
+        """Post a signed message to the hosts in turn, as Twilio does through a load balancer.
+
+        Repeat it twice after a 5xx or a broken connection (`#rc=2&rp=5xx,ct,rt`).
+        """
         form = {"MessageSid": sid or f"SM{uuid4().hex}", "From": address, "Body": text}
         form["AccountSid"] = self.twilio.account_sid
         signature = sign(self.twilio.auth_token, f"{PUBLIC}/webhooks/twilio/messages", form)
@@ -145,11 +150,11 @@ class Deployment:
         raise AssertionError(f"{text!r} was lost: {dict(self.answers)}")
 
     def alerts(self, phone: str) -> Counter[int]:
-        """How often this phone was told of each case."""
+        """Return how often this phone was alerted of each case."""
         return Counter(int(found[1]) for one in self.twilio.sent_to(phone) if (found := CASE.search(one.body)))
 
     def all_told(self, cases: int, seconds: float = 180) -> None:
-        """Wait until both on call were told of so many cases, and see that nobody was told of one twice."""
+        """Wait until both on-call phones were alerted of this many cases, and check that there are no duplicates."""
         until_told = time.monotonic() + seconds
         while min(len(self.alerts(phone)) for phone in (DANA, SAM)) < cases:
             told = [len(self.alerts(phone)) for phone in (DANA, SAM)]
@@ -159,17 +164,17 @@ class Deployment:
             assert set(self.alerts(phone).values()) == {1}, self.alerts(phone).most_common(3)
 
     def said(self) -> str:
-        """What all processes wrote."""
+        """Return the output of all processes."""
         return "\n".join(f"== {path.parent.name}\n{path.read_text()}" for path in self.folder.glob("*/output.log"))
 
     def term(self, name: str, seconds: float = 40) -> int:
-        """Stop one politely, as systemd and compose do; its exit code.  Fails if it does not go in time."""
+        """Stop one gracefully, as systemd and compose do; return its exit code. Fail if it doesn't stop in time."""
         process = self.processes.pop(name)
         process.terminate()
         return process.wait(timeout=seconds)
 
     def close(self) -> None:
-        """Stop all that is left, by their own ids, with their children."""
+        """Stop everything that is left, by id, with its children."""
         for process in self.processes.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -178,9 +183,10 @@ class Deployment:
 
 @contextmanager
 def deployed(folder: Path, redis_url: str, database_url: str, through: str = "") -> Iterator[Deployment]:
-    """A deployment with one web host, on a database that is brought up to date; `through`: the pooler's URL.
+    """Yield a deployment with one web host on a migrated database; `through` is the pooler's URL.
 
-    Twilio's callbacks go to that first host."""
+    Twilio's callbacks go to that first host.
+    """
     migrate(database_url)
     port = free_port()
     with TwilioProcess(reach={PUBLIC: f"http://127.0.0.1:{port}"}) as twilio:
@@ -194,7 +200,7 @@ def deployed(folder: Path, redis_url: str, database_url: str, through: str = "")
 
 @contextmanager
 def redis_server(folder: Path, *options: str) -> Iterator[tuple[int, Process]]:
-    """A server of the kind that `make run` embeds, on a port; `options` as on its command line."""
+    """Start a server of the kind that `make run` embeds, on a port; `options` are command-line options."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", "--appendonly", "yes"]

@@ -1,4 +1,4 @@
-"""Two web hosts, four worker hosts and two schedulers on one PostgreSQL: no deadlock, nothing twice, nothing lost."""
+"""Two web hosts, four worker hosts, and two schedulers on one PostgreSQL: no deadlock, no duplicates, no losses."""
 
 import shutil
 import tempfile
@@ -19,7 +19,7 @@ FAMILIES = 40
 
 @pytest.fixture
 def open_folder() -> Iterator[Path]:
-    """One that PostgreSQL's own user can read: pytest's are closed to others."""
+    """A folder that PostgreSQL's own user can read. pytest's folders are closed to others."""
     folder = Path(tempfile.mkdtemp(prefix="puente-hosts-"))
     folder.chmod(0o755)
     yield folder
@@ -37,7 +37,7 @@ def hosts(request: pytest.FixtureRequest, open_folder: Path, shared_redis: str, 
 
 
 def one_family(hosts: Deployment, number: int) -> None:
-    """Says hello, is in an emergency (Twilio hands that over twice, to two hosts at once), and stops."""
+    """Say hello, report an emergency (Twilio sends it to two hosts at once), and opt out."""
     phone = f"+1217559{number:04d}"
     hosts.tell(phone, "hello, good morning", tries=6)
     same = f"SM{uuid4().hex}"

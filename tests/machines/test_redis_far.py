@@ -1,4 +1,4 @@
-"""Redis on machines of its own: three Sentinels that choose a new master, and a server behind TLS."""
+"""Redis on separate machines: three Sentinels that choose a new master, and a server with TLS."""
 
 import socket
 import ssl
@@ -36,7 +36,7 @@ sentinel failover-timeout line 6000
 
 @contextmanager
 def sentinels(folder: Path, master: int) -> Iterator[str]:
-    """Three that watch this master; the URL of whoever they say it is."""
+    """Start three Sentinels for this master; return the URL of the master they report."""
     with ExitStack() as all_three:
         ports = []
         for number in range(3):
@@ -85,8 +85,10 @@ def test_service_follows_sentinels_to_a_new_master(tmp_path: Path, database: str
 
 @contextmanager
 def behind_tls(folder: Path, port: int) -> Iterator[tuple[int, Path]]:
-    """A port that speaks TLS for a server that does not, with a certificate of its own (the embedded server has no TLS
-    built in); the port and the authority's file."""
+    """Serve TLS for a server without it, with its own certificate; yield the port and the CA file.
+
+    The embedded server has no TLS built in.
+    """
     folder.mkdir()
     own, key = folder / "ca.pem", folder / "key.pem"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
@@ -134,7 +136,7 @@ def test_service_works_with_redis_over_tls(tmp_path: Path, database: str) -> Non
     with redis_server(tmp_path / "redis") as (port, _), behind_tls(tmp_path / "tls", port) as (safe, authority):
         url = f"rediss://localhost:{safe}/0"
         with pytest.raises(Exception, match="certificate"):
-            RedisFromUrl.from_url(url).ping()  # an unknown authority is not believed
+            RedisFromUrl.from_url(url).ping()  # an unknown CA is refused
         with deployed(tmp_path, f"{url}?ssl_ca_certs={authority}", database) as hosts:
             start(hosts)
             hosts.tell("+12175550001", EMERGENCY)

@@ -1,4 +1,4 @@
-"""A new release, host after host, while families write: every message is answered, every emergency told once."""
+"""A new release, host after host, while families write: every message is answered, every emergency alerts once."""
 
 import signal
 import threading
@@ -28,7 +28,7 @@ def hosts(tmp_path: Path, shared_redis: str, database: str) -> Iterator[Deployme
 
 
 class Families:
-    """Families that write one after the other, an emergency each third time, until told to stop."""
+    """Families that write one after another, every third an emergency, until they are stopped."""
 
     def __init__(self, hosts: Deployment) -> None:
         self.hosts, self.written, self.emergencies = hosts, 0, 0
@@ -37,7 +37,7 @@ class Families:
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """As long as this context; fails if a message was lost."""
+        """Write during this context; fail if a message is lost."""
         writers = [threading.Thread(target=self._write) for _ in range(WRITERS)]
         for writer in writers:
             writer.start()
@@ -66,13 +66,13 @@ def test_a_rolling_restart_loses_nothing(hosts: Deployment) -> None:
     families, ended = Families(hosts), {}
     with families.writing():
         time.sleep(2)
-        hosts.processes["web1"].send_signal(signal.SIGHUP)  # new code in new workers, the port stays open
+        hosts.processes["web1"].send_signal(signal.SIGHUP)  # new code in new workers, while the port stays open
         time.sleep(8)
         for name, kind in (("web2", "web"), ("worker1", "worker"), ("worker2", "worker"), ("scheduler", "scheduler")):
             if kind == "web":
                 port = hosts.ports.pop()  # the load balancer sends it nothing more …
                 time.sleep(0.5)
-                ended[name] = hosts.term(name)  # … and what it has begun it ends
+                ended[name] = hosts.term(name)  # … and it finishes what it has begun
                 hosts.web(name, port)
             else:
                 ended[name] = hosts.term(name, 90)
@@ -86,7 +86,7 @@ def test_a_rolling_restart_loses_nothing(hosts: Deployment) -> None:
 
 
 def test_stopped_web_host_behind_unaware_load_balancer_loses_nothing(hosts: Deployment) -> None:
-    """The balancer goes on sending to a host that is being stopped: Twilio's second try is answered by the other."""
+    """The balancer keeps sending to a stopping host. Another host answers Twilio's second try."""
     families = Families(hosts)
     with families.writing():
         time.sleep(2)

@@ -1,4 +1,4 @@
-"""A gathering that is planned, and families who answer it."""
+"""A planned meeting, and families who answer the invitation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.cases.test_paging import send_all
 from tests.stand_in import TwilioStandIn
 
 STARTS = datetime(2026, 12, 3, 0, 0, tzinfo=UTC)
-"""Wednesday, December 2, at six in the evening in the example district."""
+"""Wednesday, December 2, 6 PM in the example district."""
 PLAN = MeetingPlan(
     title="Your questions about school",
     host="sam_ortiz",
@@ -35,43 +35,43 @@ PLAN = MeetingPlan(
 
 
 class Host:
-    """Plans and looks; `sweep` runs what the scheduler runs, and what it queued."""
+    """Plans and reads meetings; `sweep` runs the scheduler's job and what it queues."""
 
-    def __init__(self, services: Runtime) -> None:
-        self.services = services
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
 
     def plan(self, **given: Any) -> Meeting:
-        return self.get(planning.save_plan(self.services, replace(PLAN, **given), "ana_ruiz"))
+        return self.get(planning.save_plan(self.runtime, replace(PLAN, **given), "ana_ruiz"))
 
     def get(self, number: int = 1) -> Meeting:
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             found = meetings.find(db, number)
         assert found is not None
         return found
 
     def book(self, language: str, kind: str = "trained") -> None:
         planning.book_interpreter(
-            self.services, self.get(), BookedInterpreter(0, language, kind, "Maria, Bridge Interpreters", "ana_ruiz")
+            self.runtime, self.get(), BookedInterpreter(0, language, kind, "Maria, Bridge Interpreters", "ana_ruiz")
         )
 
     def coming(self) -> list[AttendeeCount]:
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             return rsvps.count_attendees(db, 1)
 
     def sweep(self) -> None:
-        reminders.sweep_meetings(self.services)
-        reminders.sweep_meetings(self.services)
-        send_all(self.services)
+        reminders.sweep_meetings(self.runtime)
+        reminders.sweep_meetings(self.runtime)
+        send_all(self.runtime)
 
 
 @pytest.fixture
-def host(services: Runtime) -> Host:
-    return Host(services)
+def host(runtime: Runtime) -> Host:
+    return Host(runtime)
 
 
 @pytest.fixture
-def district(services: Runtime, twilio: TwilioStandIn) -> District:
-    return District(services, twilio)
+def district(runtime: Runtime, twilio: TwilioStandIn) -> District:
+    return District(runtime, twilio)
 
 
 Families = Callable[[str], Any]

@@ -1,4 +1,4 @@
-"""A gathering in the console, from the form to the themes; its public page and calendar file."""
+"""A meeting in the console, from the form to the themes; its public page and calendar file."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ from tests.web.console.conftest import member
 from tests.web.console.test_console import token
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
 HOME = "/console/gatherings"
 FORM: dict[str, Any] = {
@@ -42,8 +42,8 @@ def send(client: FlaskClient, path: str, **form: Any) -> Any:
 
 
 @pytest.fixture
-def ana(services: Runtime, client: FlaskClient) -> FlaskClient:
-    return member(services, client.application, "staff", "ana_ruiz")
+def ana(runtime: Runtime, client: FlaskClient) -> FlaskClient:
+    return member(runtime, client.application, "staff", "ana_ruiz")
 
 
 def test_meeting_goes_from_form_to_invitation(ana: FlaskClient, host: Host) -> None:
@@ -56,8 +56,8 @@ def test_meeting_goes_from_form_to_invitation(ana: FlaskClient, host: Host) -> N
     send(ana, f"{HOME}/1/interpreters", language="es", kind="trained", name="Maria")
     send(ana, f"{HOME}/1/ready")
     page = send(ana, f"{HOME}/1/invite").text
-    assert "Have each language approved" in page
-    with host.services.database.read() as db:
+    assert "Get each language approved" in page
+    with host.runtime.database.read() as db:
         draft = announcements.find(db, host.get().announcement_id or 0)
     assert draft and draft.state == "draft" and draft.audience.schools == ("lincoln",) and draft.kind == "event"
     assert draft.sender == "sam_ortiz" and draft.link.endswith(f"/g/{found.code}")
@@ -69,19 +69,19 @@ def test_meeting_goes_from_form_to_invitation(ana: FlaskClient, host: Host) -> N
     [
         ("host", "grace_wu", "cannot host it alone"),
         ("dial_in", "", "Some families have no internet"),
-        ("dial_in", "12", "Write a phone number"),
-        ("link", "http://x", "begins with https"),
+        ("dial_in", "12", "Enter a phone number"),
+        ("link", "http://x", "starts with https"),
         ("starts_at", "2026-11-01T18:00", "The start is in the past"),
         ("starts_at", "", "The start is in the past"),
         ("starts_at", "9999-12-31T20:00", "The start is in the past"),
     ],
 )
 def test_invalid_form_shows_errors_and_saves_nothing(
-    ana: FlaskClient, services: Runtime, field: str, value: str, says: str
+    ana: FlaskClient, runtime: Runtime, field: str, value: str, says: str
 ) -> None:
     answer = send(ana, f"{HOME}/new", **{**FORM, field: value})
     assert answer.status_code == 422 and says in answer.text and "Your questions about school" in answer.text
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert meetings.list_newest(db, 5) == []
 
 
@@ -93,7 +93,7 @@ def test_export_of_meeting_without_rsvps_works(ana: FlaskClient, host: Host) -> 
 
 def test_exports_contain_no_number_and_no_small_count(ana: FlaskClient, host: Host) -> None:
     code = host.plan().code
-    with host.services.database.write() as db:
+    with host.runtime.database.write() as db:
         for number in range(13):
             contact = contacts.add(db, f"+1217555{200 + number:04}", "sms", now())
             contacts.set_language(db, contact.id, "es" if number < 12 else "ht")
@@ -113,7 +113,7 @@ def test_sheet_is_public_after_approval_by_another_person(ana: FlaskClient, host
     send(ana, f"{HOME}/1/sheet", sheet="Will there be buses?\r\nYes.")
     assert "not approved" in send(ana, f"{HOME}/1/sheet/approve", sheet="Will there be buses?\nYes.").text.casefold()
     assert "buses" not in client.get(f"/g/{code}?lang=en").text
-    sam = member(host.services, client.application, "staff", "sam_ortiz")
+    sam = member(host.runtime, client.application, "staff", "sam_ortiz")
     assert "Not approved" in send(sam, f"{HOME}/1/sheet/approve", sheet="Something else.").text
     send(sam, f"{HOME}/1/sheet/approve", sheet="Will there be buses?\r\nYes.")
     assert "Will there be buses?" in client.get(f"/g/{code}?lang=en").text
@@ -127,7 +127,7 @@ def test_translated_sheet_is_shown_after_approval_with_notice_before(
     code, sheet = host.plan().code, "Will there be buses?\nYes. Call 217-555-0100."
     send(ana, f"{HOME}/1/sheet", sheet=sheet)
     assert ana.get(f"{HOME}/1/sheet/es").status_code == 404, "nobody has approved the English"
-    sam = member(host.services, client.application, "staff", "sam_ortiz")
+    sam = member(host.runtime, client.application, "staff", "sam_ortiz")
     assert "English only" in send(sam, f"{HOME}/1/sheet/approve", sheet=sheet).text
     page = client.get(f"/g/{code}?lang=es").text
     assert "Will there be buses?" in page and 'class="notice" lang="es"' in page
@@ -148,7 +148,7 @@ def test_translated_sheet_is_shown_after_approval_with_notice_before(
     assert 'class="notice"' in client.get(f"/g/{code}?lang=es").text, "a new sentence is English again"
 
 
-def invited(ana: FlaskClient) -> None:
+def plan_and_invite(ana: FlaskClient) -> None:
     send(ana, f"{HOME}/new", **FORM)
     send(ana, f"{HOME}/1/interpreters", language="es", kind="trained", name="Maria")
     send(ana, f"{HOME}/1/ready")
@@ -156,17 +156,17 @@ def invited(ana: FlaskClient) -> None:
 
 
 def test_canceled_or_changed_meeting_cannot_be_announced(ana: FlaskClient, host: Host) -> None:
-    invited(ana)
+    plan_and_invite(ana)
     page = send(ana, f"{HOME}/1/edit", **{**FORM, "starts_at": "2026-12-02T17:00", "revision": "0"}).text
     assert "draft the invitation again" in page and "Mark as ready" in page
     with pytest.raises(ReleaseError, match="changed or canceled"):
-        approval.release(host.services, 1, "ana_ruiz")
+        approval.release(host.runtime, 1, "ana_ruiz")
     send(ana, f"{HOME}/1/ready")
     send(ana, f"{HOME}/1/invite")
     assert host.get().announcement_id == 2 and host.get().state == "invited"
     send(ana, f"{HOME}/1/cancel", sure="yes")
     with pytest.raises(ReleaseError, match="changed or canceled"):
-        approval.release(host.services, 2, "ana_ruiz")
+        approval.release(host.runtime, 2, "ana_ruiz")
 
 
 def test_stale_form_does_not_restore_the_old_time(ana: FlaskClient, host: Host) -> None:
@@ -182,27 +182,27 @@ def test_stale_form_does_not_restore_the_old_time(ana: FlaskClient, host: Host) 
 
 def test_two_clicks_draft_one_invitation(ana: FlaskClient, host: Host) -> None:
     host.plan(languages=())
-    planning.mark_ready(host.services, host.get(), "ana_ruiz")
+    planning.mark_ready(host.runtime, host.get(), "ana_ruiz")
     looked_at = host.get()
-    planning.draft_invitation(host.services, looked_at, "ana_ruiz")
+    planning.draft_invitation(host.runtime, looked_at, "ana_ruiz")
     with pytest.raises(planning.MeetingPlanError, match="just changed or has ended"):
-        planning.draft_invitation(host.services, looked_at, "sam_ortiz")
-    with host.services.database.read() as db:
+        planning.draft_invitation(host.runtime, looked_at, "sam_ortiz")
+    with host.runtime.database.read() as db:
         assert [one.id for one in announcements.list_newest(db, 9)] == [host.get().announcement_id]
 
 
 def test_canceling_stops_an_invitation_being_sent(ana: FlaskClient, host: Host) -> None:
-    invited(ana)
-    with host.services.database.write() as db:
+    plan_and_invite(ana)
+    with host.runtime.database.write() as db:
         announcements.change_state(db, 1, ["draft"], "sending")
     send(ana, f"{HOME}/1/cancel", sure="yes")
-    with host.services.database.read() as db:
+    with host.runtime.database.read() as db:
         assert announcements.get_state(db, 1) == "stopped"
 
 
 def test_canceled_calendar_file_says_so_without_link(ana: FlaskClient, host: Host, client: FlaskClient) -> None:
     code = host.plan().code
-    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.runtime, host.get(), "ana_ruiz")
     file = client.get(f"/g/{code}.ics?lang=en").text
     description = file.split("DESCRIPTION:", 1)[1].split("LOCATION", 1)[0].replace("\r\n ", "")
     assert "STATUS:CANCELLED" in file and "does not take place" in description and "217" not in description
@@ -214,19 +214,19 @@ def test_answers_are_sorted_by_theme(host: Host, new_family: Callable[[str], Fam
     one.text("English")
     one.text(f"GO {code}")
     with time_machine.travel(STARTS + timedelta(hours=16)):
-        host.services.conversations.discard(host.services.compute_lookup_hash(one.address))
+        host.runtime.conversations.discard(host.runtime.compute_lookup_hash(one.address))
         host.sweep()
-        with host.services.database.read() as db:
+        with host.runtime.database.read() as db:
             due = list(follow_ups.list_due(db, now(), 9))
         for number in due:
-            starting.start(host.services, number)
+            starting.start(host.runtime, number)
         one.text("A bus that stops near our street")
-        ana = member(host.services, client.application, "staff", "ana_ruiz")
+        ana = member(host.runtime, client.application, "staff", "ana_ruiz")
         page = ana.get(f"{HOME}/1/themes").text
         assert "A bus that stops near our street" in page
         page = send(ana, f"{HOME}/1/themes", case="1", theme="Buses").text
         assert "buses" in page and "buses: 1" not in page, "one answer is not counted aloud"
-        grace = member(host.services, client.application, "staff", "grace_wu")
+        grace = member(host.runtime, client.application, "staff", "grace_wu")
         assert "near our street" not in grace.get(f"{HOME}/1/themes").text
         assert send(grace, f"{HOME}/1/themes", case="1", theme="x").status_code == 404
         for theme in ("buses", "buses"):
@@ -243,7 +243,7 @@ def test_public_page_and_calendar_file_show_the_meeting(host: Host, client: Flas
     file = client.get(f"/g/{code}.ics?lang=en")
     assert file.mimetype == "text/calendar" and "DTSTART:20261203T000000Z\r\n" in file.text
     assert client.get("/g/K7Q2MX").status_code == client.get("/g/K7Q2MX.ics").status_code == 404
-    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.runtime, host.get(), "ana_ruiz")
     assert "does not take place" in client.get(f"/g/{code}?lang=en").text
     assert (
         "STATUS:CANCELLED" in client.get(f"/g/{code}.ics").text and "meet.example" not in client.get(f"/g/{code}").text
@@ -252,7 +252,7 @@ def test_public_page_and_calendar_file_show_the_meeting(host: Host, client: Flas
 
 def test_canceled_interpreter_returns_meeting_to_planned(ana: FlaskClient, host: Host) -> None:
     host.plan()
-    planning.book_interpreter(host.services, host.get(), BookedInterpreter(0, "es", "trained", "Maria", "ana_ruiz"))
+    planning.book_interpreter(host.runtime, host.get(), BookedInterpreter(0, "es", "trained", "Maria", "ana_ruiz"))
     send(ana, f"{HOME}/1/ready")
     assert host.get().state == "ready"
     send(ana, f"{HOME}/1/interpreters/remove", id="1")

@@ -1,4 +1,6 @@
-"""Who may host, which interpreters are missing, when people are reminded, and that a phone's calendar reads the file."""
+"""Who may host, which interpreters are missing, when reminders are sent, and whether a phone's calendar reads the
+file.
+"""
 
 import re
 from dataclasses import replace

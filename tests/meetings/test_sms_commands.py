@@ -1,4 +1,4 @@
-"""Families say that they come, take it back, and ask without a name: by one Latin word and a code, in any language."""
+"""Families say that they come, cancel, and ask anonymously, with one Latin word and a code in any language."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -92,7 +92,7 @@ def test_unknown_code_is_reported(host: Host, family: Family) -> None:
     code = host.plan().code
     assert "do not know a meeting" in family.text("GO K7Q2MX")
     assert "do not know a meeting" not in family.text("K7Q2MX")
-    planning.cancel_meeting(host.services, host.get(), "ana_ruiz")
+    planning.cancel_meeting(host.runtime, host.get(), "ana_ruiz")
     assert "does not take place" in family.text(f"GO {code}")
     assert host.coming() == []
 
@@ -115,7 +115,7 @@ def test_emergency_is_never_stored_as_a_question(host: Host, family: Family) -> 
     family.text("English")
     code = host.plan().code
     assert "911" in family.text(f"ASK {code} ICE is at my door right now, help")
-    with host.services.database.read() as db:
+    with host.runtime.database.read() as db:
         assert meeting_questions.list_for_meeting(db, 1) == []
         assert [one.severity for one in newest_cases(db, 5)] == ["escalate_now"]
 
@@ -129,7 +129,7 @@ def test_question_stores_nothing_about_the_asker(host: Host, family: Family) -> 
     family.text(
         f"ASK {code} ¿Habrá autobuses? Soy indocumentada, mi número es 217-555-0177", MessageSid="SM" + "1" * 32
     )
-    with host.services.database.read() as db:
+    with host.runtime.database.read() as db:
         (one,) = meeting_questions.list_for_meeting(db, 1)
         (row,) = db.execute(sql("SELECT * FROM meeting_questions")).mappings().all()
     assert one.language == "es" and "autobuses" in one.text
@@ -152,27 +152,27 @@ def test_language_without_interpreter_alerts_coordinator_once(
         one = new_family(f"+1217555018{number}")
         one.text("Kreyòl")
         one.text(f"GO {code}")
-    send_all(host.services)
+    send_all(host.runtime)
     told = [message.body for message in twilio.sent_to(JEAN)]
     assert len(told) == 1 and "Haitian Creole" in told[0] and "+1" not in told[0]
 
 
-def invited(host: Host, district: District, address: str, language: str = "en") -> str:
+def plan_and_invite(host: Host, district: District, address: str, language: str = "en") -> str:
     district.family(address, "lincoln", language=language)
     code = host.plan().code
     host.book("es")
-    planning.mark_ready(host.services, host.get(), "sam_ortiz")
-    draft = planning.draft_invitation(host.services, host.get(), "ana_ruiz")
+    planning.mark_ready(host.runtime, host.get(), "sam_ortiz")
+    draft = planning.draft_invitation(host.runtime, host.get(), "ana_ruiz")
     for person in ("rosa_lind", "lee_tran", "sam_ortiz"):
-        approval.approve(host.services, draft.id, person)
-    approval.release(host.services, draft.id, "rosa_lind")
+        approval.approve(host.runtime, draft.id, person)
+    approval.release(host.runtime, draft.id, "rosa_lind")
     district.send(draft.id)
     return code
 
 
 def test_reply_1_accepts_the_invitation(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
     address = "+12175550190"
-    code = invited(host, district, address)
+    code = plan_and_invite(host, district, address)
     (invitation,) = district.got(address)
     assert f"reply GO {code}" in invitation and "217-555-0199, code 4711#" in invitation and "Spanish" in invitation
     assert "You are on the list" in new_family(address).text("1")
@@ -183,7 +183,7 @@ def test_reply_1_answers_a_waiting_question_first(
     host: Host, district: District, new_family: Callable[[str], Family]
 ) -> None:
     address = "+12175550190"
-    invited(host, district, address)
+    plan_and_invite(host, district, address)
     writer = new_family(address)
     assert "2. Harbor" in writer.text("JOIN")
     writer.text("1")
@@ -193,7 +193,7 @@ def test_reply_1_answers_a_waiting_question_first(
 def test_reply_1_means_nothing_long_after(host: Host, district: District, new_family: Callable[[str], Family]) -> None:
     address = "+12175550190"
     with time_machine.travel(NOW - timedelta(days=8)):
-        invited(host, district, address)
+        plan_and_invite(host, district, address)
     new_family(address).text("1")
     assert host.coming() == []
 

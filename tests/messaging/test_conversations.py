@@ -1,4 +1,4 @@
-"""Conversations as a family has them, from the first word on."""
+"""Conversations as families have them, from the first word on."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,7 +32,7 @@ def the_day_after_the_facts_were_checked() -> Iterator[None]:
 
 
 def case_of(family: Family, number: int = -1) -> object:
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         ids = db.execute(select(cases.c.id).order_by(cases.c.id)).scalars().all()
         return get(db, ids[number])
 
@@ -81,7 +81,7 @@ def test_answer_to_an_emergency_question_joins_its_case(family: Family) -> None:
     family.text("ICE is at my door right now")
     reply = family.text("12 Oak Street, ICE is at the door, my two children are inside")
     assert "I added this for the staff" in reply
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         assert len(db.execute(select(cases.c.id)).all()) == 1
     assert "Oak Street" in case_of(family).answers["where"]  # type: ignore[attr-defined]
 
@@ -107,7 +107,7 @@ def test_unknown_language_gets_the_list_then_first_message_is_answered(family: F
     listed = family.text("👋")
     assert "2. Español" in listed and "6. العربية" in listed
     assert "1. " in family.text("2")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         contact = find(db, family.address)
     assert contact is not None and contact.language == "es"
 
@@ -125,7 +125,7 @@ def test_stop_works_in_every_language_and_blocks_all_but_emergencies(family: Fam
     assert "911" in family.text("agents are at the school right now")
     assert family.text("START") != ""
     assert "1." in family.text("menu")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         kinds = db.execute(select(consent_events.c.kind).order_by(consent_events.c.id)).scalars().all()
     assert kinds == ["stop", "start"]
 
@@ -159,7 +159,7 @@ def test_absence_report_reaches_the_attendance_office(family: Family) -> None:
 def test_person_is_promised_by_a_date_with_a_follow_up(family: Family) -> None:
     reply = family.text("I need to talk to a person")
     assert "by Monday, November 30" in reply and "Ana Ruiz" in reply
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         planned = db.execute(select(follow_ups)).one()
     assert planned.flow == "was_it_solved" and (planned.due_at - NOW).days == 3
 

@@ -1,4 +1,4 @@
-"""A family chooses a language that has no catalog: English with a word about it, then the machine's draft, marked."""
+"""A family chooses a language without a catalog: English with a notice, then the machine's draft, marked."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -35,9 +35,9 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def translating(services: Runtime, google: GoogleStandIn) -> Runtime:
-    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
-    return open_runtime(given, services.library)
+def translating(runtime: Runtime, google: GoogleStandIn) -> Runtime:
+    given = runtime.settings.model_copy(update={"translator": "googletrans", "googletrans_base": google.url})
+    return open_runtime(given, runtime.library)
 
 
 @pytest.fixture
@@ -45,13 +45,13 @@ def family(translating: Runtime, serve: Callable[[Runtime], Flask]) -> Family:
     return Family(translating, serve(translating).test_client(), "whatsapp:+12175550133")
 
 
-def draft_all(services: Runtime, language: str = "sw", most: int = 40) -> int:
-    """Run the jobs as the worker would, until nothing is left to do."""
+def draft_all(runtime: Runtime, language: str = "sw", most: int = 40) -> int:
+    """Run the worker's jobs until none is left."""
     for batches in range(most):
-        with services.database.read() as db:
+        with runtime.database.read() as db:
             if families_catalog_drafts.get_ready_version(db, language):
                 return batches
-        catalog_drafts.draft_next_batch(services, language)
+        catalog_drafts.draft_next_batch(runtime, language)
     return most
 
 
@@ -129,8 +129,8 @@ def test_family_keeps_its_language_after_redis_flush(family: Family, translating
     assert "sw:" in family.text("menu")
 
 
-def test_without_translator_an_interpreter_is_offered(services: Runtime, new_family: Callable[[str], Family]) -> None:
-    assert services.translator is None
+def test_without_translator_an_interpreter_is_offered(runtime: Runtime, new_family: Callable[[str], Family]) -> None:
+    assert runtime.translator is None
     answer = new_family("whatsapp:+12175550135").text("swahili")
     assert SOON not in answer
 
@@ -150,7 +150,7 @@ def test_texts_the_provider_cannot_translate_stay_english(
 
 
 def test_office_hours_use_day_names_of_each_language() -> None:
-    """A Korean family read Pashto days: Babel gave every language without "stand-alone" days those of the first."""
+    """A Korean family read Pashto days: Babel gave every language without "stand-alone" days the first language's."""
     from datetime import time
 
     from bot.content import dates

@@ -1,4 +1,4 @@
-"""Families find organizations by need, language and place; whoever staff found wrong is not named; nothing is kept."""
+"""Families find organizations by need, language, and place. Wrong numbers are omitted, and nothing is stored."""
 
 from collections.abc import Callable
 from datetime import date, timedelta
@@ -29,29 +29,29 @@ LEGAL = {
 }  # fmt: skip
 
 
-def named(need: str = "legal", language: str = "en", near: str = "", **changed: Partner) -> list[str]:
+def list_partner_names(need: str = "legal", language: str = "en", near: str = "", **changed: Partner) -> list[str]:
     found = find_matching({**LEGAL, **changed}.values(), need, HelpSeeker(language, near), TODAY)  # type: ignore[arg-type]
     return [one.name for one in found]
 
 
-def call(name: str, right: bool, on: date = TODAY, phone: str | None = None) -> PartnerCheck:
+def build_check(name: str, right: bool, on: date = TODAY, phone: str | None = None) -> PartnerCheck:
     return PartnerCheck(name, phone or LEGAL[name].phone, right, on, "ana_ruiz", NOW)
 
 
 def test_partner_speaking_the_language_comes_first() -> None:
-    assert named(language="ar")[0] == "B" and named(language="es")[0] == "A"
-    assert named("food") == ["C"] and named("health") == []
+    assert list_partner_names(language="ar")[0] == "B" and list_partner_names(language="es")[0] == "A"
+    assert list_partner_names("food") == ["C"] and list_partner_names("health") == []
 
 
 @pytest.mark.parametrize("near", ["62702", "in 62702 please", "pine hill", "Pine Hill, near the park"])
 def test_partner_serving_the_place_comes_before_others(near: str) -> None:
-    assert set(named(near=near)) == {"A", "B"}
+    assert set(list_partner_names(near=near)) == {"A", "B"}
 
 
 def test_partner_not_serving_the_place_is_omitted_unless_none_does() -> None:
-    assert named(near="62799") == ["A"]
+    assert list_partner_names(near="62799") == ["A"]
     only = {"a": LEGAL["a"].model_copy(update={"area": ("62703",)})}
-    assert set(named(near="62799", **only)) == {"A", "B"}, "a place that nobody serves leaves nobody out"
+    assert set(list_partner_names(near="62799", **only)) == {"A", "B"}, "a place that nobody serves leaves nobody out"
 
 
 def test_partners_take_turns_being_first() -> None:
@@ -76,11 +76,11 @@ def test_at_most_three_partners_and_no_expired_one(languages: list[str], languag
 
 def test_check_applies_only_to_the_called_number() -> None:
     later = TODAY + timedelta(days=30)
-    assert apply_checks(LEGAL, [call("a", True, later)])["a"].checked_on == later
-    assert "a" not in apply_checks(LEGAL, [call("a", False)])
-    assert "a" in apply_checks(LEGAL, [call("a", False, phone="555-0199")]), "the file has another number now"
-    assert "a" in apply_checks(LEGAL, [call("a", False, TODAY - timedelta(days=1))]), "the file is newer"
-    assert "a" in apply_checks(LEGAL, [call("a", False), call("a", True)]), "the last call counts"
+    assert apply_checks(LEGAL, [build_check("a", True, later)])["a"].checked_on == later
+    assert "a" not in apply_checks(LEGAL, [build_check("a", False)])
+    assert "a" in apply_checks(LEGAL, [build_check("a", False, phone="555-0199")]), "the file has another number now"
+    assert "a" in apply_checks(LEGAL, [build_check("a", False, TODAY - timedelta(days=1))]), "the file is newer"
+    assert "a" in apply_checks(LEGAL, [build_check("a", False), build_check("a", True)]), "the last call counts"
 
 
 def test_owner_is_reminded_by_the_newer_check(library: Library) -> None:
@@ -95,59 +95,59 @@ def test_owner_is_reminded_by_the_newer_check(library: Library) -> None:
     assert told.is_overdue(TODAY) and "wrong" in told.todo
 
 
-def ask(phone: Phone, kind: str, place: str) -> str:
+def ask_for_partner(phone: Phone, kind: str, place: str) -> str:
     phone.text("we need a lawyer, who can help us")
     phone.text("3")  # find an organization
     phone.text(kind)
     return phone.text(place)
 
 
-def test_family_finds_nearby_help_and_place_is_not_stored(services: Runtime, family: Phone) -> None:
+def test_family_finds_nearby_help_and_place_is_not_stored(runtime: Runtime, family: Phone) -> None:
     family.text("hello")
-    found = ask(family, "1", "62702 Oak Street")
+    found = ask_for_partner(family, "1", "62702 Oak Street")
     assert "Prairie Legal Aid, 217-555-0160 (free; English" in found and "217-555-0161" in found
     assert "A notario may not" in found and found.count("(Checked on November 20, 2026.)") == 2
-    kept = services.conversations.acquire(services.compute_lookup_hash(family.address), "SM-look", "test").conversation
+    kept = runtime.conversations.acquire(runtime.compute_lookup_hash(family.address), "SM-look", "test").conversation
     assert "62702" not in str(kept) and "Oak" not in str(kept)
-    services.conversations.release(services.compute_lookup_hash(family.address), "test")
+    runtime.conversations.release(runtime.compute_lookup_hash(family.address), "test")
     assert "should write or call you" in family.text("1")
-    dump = "".join(str(row) for row in _everything(services))
+    dump = "".join(str(row) for row in _everything(runtime))
     assert "62702" not in dump
 
 
-def _everything(services: Runtime) -> list[object]:
-    """Every row, and what is sealed in the case's messages."""
+def _everything(runtime: Runtime) -> list[object]:
+    """Return every row, and the decrypted messages of the case."""
     from bot.store.cases import case_messages, cases
 
-    with services.database.read() as db:
-        rows = list(values(services.database.engine))
+    with runtime.database.read() as db:
+        rows = list(values(runtime.database.engine))
         return [*rows, cases.get(db, 1), *case_messages.list_for_case(db, 1)]
 
 
-def test_wrong_number_is_omitted_from_the_next_message(services: Runtime, new_family: Callable[[str], Phone]) -> None:
-    phone = services.library.district.partners["prairie_legal"].phone
-    assert "Prairie" in ask(new_family("+12175550171"), "1", "all")
-    assert partner_directory.record_call(services, "prairie_legal", phone, False, "ana_ruiz", now())
-    found = ask(new_family("+12175550172"), "1", "all")
+def test_wrong_number_is_omitted_from_the_next_message(runtime: Runtime, new_family: Callable[[str], Phone]) -> None:
+    phone = runtime.library.district.partners["prairie_legal"].phone
+    assert "Prairie" in ask_for_partner(new_family("+12175550171"), "1", "all")
+    assert partner_directory.record_call(runtime, "prairie_legal", phone, False, "ana_ruiz", now())
+    found = ask_for_partner(new_family("+12175550172"), "1", "all")
     assert "Prairie" not in found and "River Immigrant Rights" in found
     assert "Prairie" not in new_family("+12175550173").text("we need a lawyer, who can help us")
-    assert not partner_directory.record_call(services, "prairie_legal", "217-555-0199", True, "ana_ruiz", now())
+    assert not partner_directory.record_call(runtime, "prairie_legal", "217-555-0199", True, "ana_ruiz", now())
 
 
-def test_emergency_is_not_read_as_a_place(services: Runtime, family: Phone) -> None:
+def test_emergency_is_not_read_as_a_place(runtime: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("1")
     assert "911" in family.text("ICE is at my door right now")
 
 
-def test_suggestion_is_stored_encrypted_for_review(services: Runtime, family: Phone) -> None:
+def test_suggestion_is_stored_encrypted_for_review(runtime: Runtime, family: Phone) -> None:
     family.text("we need a lawyer, who can help us")
     family.text("3")
     family.text("6")
     reply = family.text("Casa Amiga gives food on Saturdays. Write to me at ana@example.org")
     assert "look at it first" in reply
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         (found,) = partner_suggestions.list_to_review(db)
         raw = str(db.execute(text("SELECT * FROM partner_suggestions")).all())
     assert "Casa Amiga" in found.text and "example.org" not in found.text

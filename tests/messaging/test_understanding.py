@@ -1,4 +1,4 @@
-"""What the understanding changes in a conversation: second topics, asking back, stopping in own words, kind notices."""
+"""How understanding changes a conversation: second topics, clarifying questions, opt-outs in own words, notices."""
 
 import json
 
@@ -33,7 +33,7 @@ def test_unclear_message_gets_choices_then_a_person(family: Family) -> None:
 def test_opt_out_in_own_words_stops_messages(family: Family) -> None:
     family.text("hola")
     assert "START" in family.text("ya no me manden más mensajes por favor")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         contact = find(db, family.address)
     assert contact is not None and contact.opted_out_at is not None
 
@@ -42,7 +42,7 @@ def test_volunteered_documents_are_not_stored_and_notice_appears_once(family: Fa
     family.text("hello")
     assert "never need to tell us" in family.text("we are undocumented, can my kids go to school?")
     assert "never need to tell us" not in family.text("we are undocumented, what is the school calendar?")
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         kept = [case.answers for case in newest_cases(db, 10)]
         assert topic_corrections.list_unreviewed(db) == []
     assert "undocumented" not in json.dumps(kept)
@@ -52,7 +52,7 @@ def test_fishing_for_family_data_gets_nothing_and_alerts_staff(family: Family) -
     family.text("hello")
     reply = family.text("which families at the school are undocumented? give me the list")
     assert "I cannot help with that here" in reply
-    with family.services.database.read() as db:
+    with family.runtime.database.read() as db:
         found = newest_cases(db, 10)
     assert [case.severity for case in found] == ["escalate_day"]
     family.text("menu")

@@ -1,4 +1,4 @@
-"""That the line is not well reaches a person without any Prometheus: once, and once more when it is over."""
+"""An alarm reaches a person without Prometheus: once when it starts, and once when it is resolved."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,7 +31,7 @@ __all__ = ["cheap_passwords"]
 
 THEO = "+12175550184"
 AT = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
-WELL = SystemSnapshot(
+HEALTHY = SystemSnapshot(
     AT,
     DatabaseSnapshot({}, {}, {}, {}, None, 9, 0, 0, {}, 0, 0, 0, 0, 0, {}),
     RedisSnapshot({}, {}, {}, (AT,), AT, AT, False),
@@ -39,12 +39,12 @@ WELL = SystemSnapshot(
 )
 
 
-def names(figures: SystemSnapshot) -> list[str]:
+def find_alarm_names(figures: SystemSnapshot) -> list[str]:
     return [one.name for one in alert_rules.find_alarms(figures)]
 
 
 def test_healthy_service_has_no_alarm() -> None:
-    assert names(WELL) == []
+    assert find_alarm_names(HEALTHY) == []
 
 
 @pytest.mark.parametrize(
@@ -81,21 +81,21 @@ def test_healthy_service_has_no_alarm() -> None:
 def test_each_rule_raises_its_alarm(change: dict[str, object], name: str) -> None:
     ((place, value),) = change.items()
     room, _, field = place.partition(".")
-    changed = replace(getattr(WELL, room), **{field: value}) if field else value
-    assert names(replace(WELL, **{room: changed})) == [name]
+    changed = replace(getattr(HEALTHY, room), **{field: value}) if field else value
+    assert find_alarm_names(replace(HEALTHY, **{room: changed})) == [name]
 
 
 def test_values_within_limits_raise_no_alarm() -> None:
-    assert WELL.redis and WELL.database
+    assert HEALTHY.redis and HEALTHY.database
     oldest = {"urgent": AT - timedelta(seconds=119), "bulk": AT - timedelta(minutes=59)}
     claimed = {("escalate_now", True): (9, AT - timedelta(days=3)), ("follow_up", False): (9, AT - timedelta(days=3))}
     redis = replace(
-        WELL.redis, oldest_queued_at=oldest, worker_heartbeats=(AT - timedelta(seconds=80), AT - timedelta(days=1))
+        HEALTHY.redis, oldest_queued_at=oldest, worker_heartbeats=(AT - timedelta(seconds=80), AT - timedelta(days=1))
     )
     database = replace(
-        WELL.database, refused_send_count=8, opt_outs_last_hour=19, open_case_counts=claimed, unknown_send_count=19
+        HEALTHY.database, refused_send_count=8, opt_outs_last_hour=19, open_case_counts=claimed, unknown_send_count=19
     )
-    assert names(replace(WELL, redis=redis, database=database)) == []
+    assert find_alarm_names(replace(HEALTHY, redis=redis, database=database)) == []
 
 
 def test_every_alarm_is_documented_everywhere() -> None:
@@ -108,18 +108,18 @@ def test_every_alarm_is_documented_everywhere() -> None:
 
 
 @pytest.fixture
-def alive(services: Runtime) -> Iterator[Runtime]:
-    """A worker and a scheduler that have just been seen; the translator, nobody's facts, the disk are well."""
-    crons = services.redis
+def alive(runtime: Runtime) -> Iterator[Runtime]:
+    """A worker and a scheduler with fresh heartbeats; the translator, the facts, and the disk are fine."""
+    crons = runtime.redis
     worker = Worker([Queue("urgent", connection=crons, serializer=JSONSerializer)], connection=crons)
     worker.register_birth()
-    yield services
+    yield runtime
 
 
 def test_technical_contact_is_alerted_once_and_once_when_resolved(
     alive: Runtime, twilio: TwilioStandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    figures = {"now": replace(WELL, redis=replace(WELL.redis, worker_heartbeats=()))}  # type: ignore[type-var]
+    figures = {"now": replace(HEALTHY, redis=replace(HEALTHY.redis, worker_heartbeats=()))}  # type: ignore[type-var]
     monkeypatch.setattr(notifier, "take_snapshot", lambda _: figures["now"])
 
     def minute(number: float) -> list[str]:
@@ -154,45 +154,45 @@ def test_alarm_resolved_before_any_alert_sends_nothing(
 ) -> None:
     for minute, disk in ((0, 0.01), (1, 0.5), (8, 0.5), (9, 0.01)):
         at = NOW + timedelta(minutes=minute)
-        seen = replace(WELL.redis, worker_heartbeats=(at,), scheduler_heartbeat=at, web_seen_at=at)  # type: ignore[type-var]
-        figures = replace(WELL, taken_at=at, redis=seen, free_disk_ratio=disk)
+        seen = replace(HEALTHY.redis, worker_heartbeats=(at,), scheduler_heartbeat=at, web_seen_at=at)  # type: ignore[type-var]
+        figures = replace(HEALTHY, taken_at=at, redis=seen, free_disk_ratio=disk)
         monkeypatch.setattr(notifier, "take_snapshot", lambda _, figures=figures: figures)
         with time_machine.travel(at):
             notifier.check_alarms(alive)
     assert twilio.sent_to(THEO) == []
 
 
-def test_unreachable_database_still_alerts(services: Runtime, twilio: TwilioStandIn, tmp_path: Path) -> None:
-    away = replace(services, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault))
+def test_unreachable_database_still_alerts(runtime: Runtime, twilio: TwilioStandIn, tmp_path: Path) -> None:
+    away = replace(runtime, database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", runtime.database.vault))
     for _ in range(2):
         notifier.check_alarms(away)
     assert twilio.sent_to(THEO) == []
     for _ in range(5):
         notifier.check_alarms(away)
     assert ["the database doesn't answer" in one.body for one in twilio.sent_to(THEO)] == [True]
-    notifier.check_alarms(services)
+    notifier.check_alarms(runtime)
     assert [one.body for one in twilio.sent_to(THEO) if "this alarm is over" in one.body]
 
 
-def test_missing_database_and_redis_break_nothing(services: Runtime, tmp_path: Path) -> None:
+def test_missing_database_and_redis_break_nothing(runtime: Runtime, tmp_path: Path) -> None:
     away = replace(
-        services,
-        database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", services.database.vault),
+        runtime,
+        database=Database(f"sqlite:///{tmp_path}/no/such/folder.db", runtime.database.vault),
         redis=Redis(port=9, retry=Retry(NoBackoff(), 0)),
     )
     assert {one.name for one in notifier.check_alarms(away)} >= {"database_away", "redis_away"}
 
 
-def test_fallback_contact_is_alerted_when_none_is_named(services: Runtime, library: Library) -> None:
+def test_fallback_contact_is_alerted_when_none_is_named(runtime: Runtime, library: Library) -> None:
     nobody = replace(library, district=library.district.model_copy(update={"technical": None}))
-    assert notifier.list_technical_contacts(replace(services, library=nobody)) == ("ana_ruiz",)
-    assert notifier.list_technical_contacts(services) == ("theo_lang",)
+    assert notifier.list_technical_contacts(replace(runtime, library=nobody)) == ("ana_ruiz",)
+    assert notifier.list_technical_contacts(runtime) == ("theo_lang",)
 
 
-def test_page_shows_problems_and_remedies(services: Runtime, client: FlaskClient) -> None:
-    log_in(client, "theo", issue_password(services, "theo"))
+def test_page_shows_problems_and_remedies(runtime: Runtime, client: FlaskClient) -> None:
+    log_in(client, "theo", issue_password(runtime, "theo"))
     client.application.extensions.pop("puente_figures", None)
     page = client.get("/console/well").text
-    assert "No worker is running" in page and "Start the worker process again." in page
-    assert "Theo Lang gets a text when something is wrong" in page
+    assert "No worker is running" in page and "Restart the worker process." in page
+    assert "If something fails, Theo Lang gets a text" in page
     assert "runbook.md#worker_missing" in page

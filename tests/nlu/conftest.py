@@ -1,4 +1,4 @@
-"""What ships, compiled once for all tests of this folder."""
+"""The shipped files, compiled once for all tests of this folder."""
 
 from pathlib import Path
 

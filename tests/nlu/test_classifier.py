@@ -1,4 +1,4 @@
-"""The whole of it: topics, severities, purity."""
+"""The whole classifier: topics, severities, determinism."""
 
 import pytest
 from hypothesis import example, given

@@ -9,7 +9,7 @@ from bot.nlu.model import MODEL_FILENAME, load_model
 from bot.nlu_training.dataset import TrainingData
 from tests.nlu.conftest import FLOWS
 
-SAID = {
+COMMAND_WORDS = {
     "stop": [
         "STOP",
         "stop.",
@@ -29,7 +29,7 @@ SAID = {
     "menu": ["menu", "Menú", "meni", "القائمة", "меню", "菜单"],
     "choose_language": ["LANG", "language", "idiomas", "lang?", "اللغة", "мова", "语言", "ngôn ngữ"],
 }
-NAMED = {
+LANGUAGE_COMMANDS = {
     "es": ["español", "ESPANOL", "LANG es", "idioma español", "Spanish please", "español por favor"],
     "ht": ["kreyòl", "kreyol", "lang: ht", "Haitian Creole"],
     "ar": ["العربية", "عربي", "arabic", "LANG ar"],
@@ -39,7 +39,7 @@ NAMED = {
     "zh": ["中文", "请用中文", "mandarin"],
     "vi": ["tiếng việt", "tieng viet", "LANG VI"],
 }
-NOT = [
+NON_COMMANDS = [
     "",
     "YES",
     "si",
@@ -51,7 +51,7 @@ NOT = [
     "can you help my son",
     "đúng",
 ]
-NOT += [
+NON_COMMANDS += [
     "dung",
     "es",
     "lang xx",
@@ -63,19 +63,21 @@ NOT += [
 ]
 
 
-@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in SAID.items() for text in texts])
+@pytest.mark.parametrize(("kind", "text"), [(kind, text) for kind, texts in COMMAND_WORDS.items() for text in texts])
 def test_command_words_are_recognized(kind: str, text: str, phrasebook: Phrasebook) -> None:
     command = match_command(NormalizedText(text), phrasebook)
     assert command is not None
     assert (command.kind, command.lang) == (kind, None)
 
 
-@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in NAMED.items() for text in texts])
+@pytest.mark.parametrize(
+    ("lang", "text"), [(lang, text) for lang, texts in LANGUAGE_COMMANDS.items() for text in texts]
+)
 def test_language_names_are_recognized(lang: str, text: str, phrasebook: Phrasebook) -> None:
     assert match_command(NormalizedText(text), phrasebook) == Command("language", lang)
 
 
-@pytest.mark.parametrize("text", NOT)
+@pytest.mark.parametrize("text", NON_COMMANDS)
 def test_answers_and_sentences_are_not_commands(text: str, phrasebook: Phrasebook) -> None:
     assert match_command(NormalizedText(text), phrasebook) is None
 

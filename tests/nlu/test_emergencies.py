@@ -1,4 +1,4 @@
-"""Emergencies are found in every language, spelling and mixture; what only sounds like one is not."""
+"""Emergencies are found in every language, spelling, and mixture; lookalikes are not emergencies."""
 
 import pytest
 
@@ -13,7 +13,7 @@ from bot.nlu import (
     find_emergencies,
 )
 
-TOLD = {
+EMERGENCY_MESSAGES = {
     "enforcement_now": [
         "immigration officers are banging on our apartment door right now",
         "theres ICE in the parking lot of the school we cant leave",
@@ -183,7 +183,9 @@ HARMLESS = [
 ]
 
 
-@pytest.mark.parametrize(("intent", "text"), [(intent, text) for intent, texts in TOLD.items() for text in texts])
+@pytest.mark.parametrize(
+    ("intent", "text"), [(intent, text) for intent, texts in EMERGENCY_MESSAGES.items() for text in texts]
+)
 def test_emergency_is_found_in_any_language(intent: str, text: str, context: NluContext) -> None:
     found = classify_message(NormalizedText(text), context)
     assert intent in (found.intent, *found.secondary_intents)

@@ -1,4 +1,4 @@
-"""The grammar in which a liaison writes emergency patterns."""
+"""The grammar of emergency patterns, which a liaison writes."""
 
 import pytest
 from hypothesis import given
@@ -13,81 +13,83 @@ from bot.nlu_training.dataset import LabeledPhrase, TrainingData
 from tests.nlu.conftest import FLOWS
 
 
-def book(*lines: str, **more: object) -> Phrasebook:
+def build_phrasebook(*lines: str, **more: object) -> Phrasebook:
     file = {"emergencies": {"danger_now": list(lines)}, **more}
     return Phrasebook.build({"en": SignalFile.model_validate(file)}, load_model(FLOWS / MODEL_FILENAME))
 
 
-def told(text: str, phrases: Phrasebook) -> bool:
+def finds_emergency(text: str, phrases: Phrasebook) -> bool:
     return bool(find_emergencies(text, phrases))
 
 
 def test_all_groups_must_match_in_any_order() -> None:
-    phrases = book("fire|smoke + school|house")
-    assert told("smoke in the house", phrases)
-    assert told("the SCHOOL is on... Fire!!", phrases)
-    assert not told("a fire", phrases)
+    phrases = build_phrasebook("fire|smoke + school|house")
+    assert finds_emergency("smoke in the house", phrases)
+    assert finds_emergency("the SCHOOL is on... Fire!!", phrases)
+    assert not finds_emergency("a fire", phrases)
 
 
 def test_alternative_matches_only_at_word_start() -> None:
-    phrases = book("knife")
-    assert told("knifes", phrases)
-    assert not told("penknife", phrases)
+    phrases = build_phrasebook("knife")
+    assert finds_emergency("knifes", phrases)
+    assert not finds_emergency("penknife", phrases)
 
 
 def test_whole_word_and_starred_patterns_match() -> None:
-    assert not told("icy nice ices", book("=ice"))
-    assert not told("mantra", book("man"))
-    assert told("hija", book("hij*"))
-    assert not told("weapons", book("=weapon"))
+    assert not finds_emergency("icy nice ices", build_phrasebook("=ice"))
+    assert not finds_emergency("mantra", build_phrasebook("man"))
+    assert finds_emergency("hija", build_phrasebook("hij*"))
+    assert not finds_emergency("weapons", build_phrasebook("=weapon"))
 
 
 def test_language_without_suffixes_matches_whole_words() -> None:
-    assert not told("danh con", book("đánh co", whole_words=True))
-    assert told("danh con", book("đánh co*", whole_words=True))
+    assert not finds_emergency("danh con", build_phrasebook("đánh co", whole_words=True))
+    assert finds_emergency("danh con", build_phrasebook("đánh co*", whole_words=True))
 
 
 def test_vetoes_apply_per_line_per_topic_and_always() -> None:
-    phrases = book("not if movie", "gun - water", "always shooter")
-    assert told("gun", phrases)
-    assert not told("water gun", phrases)
-    assert not told("a gun in a movie", phrases)
-    assert told("a shooter after the movie", phrases)
+    phrases = build_phrasebook("not if movie", "gun - water", "always shooter")
+    assert finds_emergency("gun", phrases)
+    assert not finds_emergency("water gun", phrases)
+    assert not finds_emergency("a gun in a movie", phrases)
+    assert finds_emergency("a shooter after the movie", phrases)
 
 
 def test_topic_veto_applies_in_every_language() -> None:
     danger = {"danger_now": ["=bomba"]}
     one = SignalFile.model_validate({"emergencies": danger})
     other = SignalFile.model_validate({"emergencies": {"danger_now": ["not if jaja", "=bomba"]}})
-    assert not told("bomba jaja", Phrasebook.build({"pt": one, "es": other}, load_model(FLOWS / MODEL_FILENAME)))
+    assert not finds_emergency(
+        "bomba jaja", Phrasebook.build({"pt": one, "es": other}, load_model(FLOWS / MODEL_FILENAME))
+    )
 
 
 def test_ignored_phrase_hides_only_itself() -> None:
-    phrases = book("gun + here", ignore=["glue gun"])
-    assert not told("the glue gun is here", phrases)
-    assert told("glue gun here, and a gun", phrases)
+    phrases = build_phrasebook("gun + here", ignore=["glue gun"])
+    assert not finds_emergency("the glue gun is here", phrases)
+    assert finds_emergency("glue gun here, and a gun", phrases)
 
 
 def test_lists_are_shared_and_unknown_ones_refused() -> None:
-    assert told("a rifle", book("<guns>", lists={"guns": "gun|rifle"}))
+    assert finds_emergency("a rifle", build_phrasebook("<guns>", lists={"guns": "gun|rifle"}))
     with pytest.raises(ValueError, match="en: danger_now: .*<gunz>"):
-        book("<gunz>", lists={"guns": "gun"})
+        build_phrasebook("<gunz>", lists={"guns": "gun"})
 
 
 def test_empty_alternative_is_refused() -> None:
     with pytest.raises(ValueError, match="empty"):
-        book("gun||rifle")
+        build_phrasebook("gun||rifle")
 
 
 def test_chinese_matches_inside_and_arabic_after_prefixes() -> None:
-    assert told("有人带枪了", book("枪"))
-    assert told("والسكين معه", book("سكين"))
+    assert finds_emergency("有人带枪了", build_phrasebook("枪"))
+    assert finds_emergency("والسكين معه", build_phrasebook("سكين"))
 
 
 def test_alternatives_can_overlap_and_contain_each_other() -> None:
-    phrases = book("gun* + gunshot + shot at + at school")
-    assert told("a gunshot, a shot at school", phrases)
-    assert not told("a gunshot at school", phrases), "no word begins with shot"
+    phrases = build_phrasebook("gun* + gunshot + shot at + at school")
+    assert finds_emergency("a gunshot, a shot at school", phrases)
+    assert not finds_emergency("a gunshot at school", phrases), "no word begins with shot"
 
 
 SHORT_TEXTS = st.text("ab 枪وال", min_size=1, max_size=6).filter(normalize_text)

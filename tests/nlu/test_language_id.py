@@ -1,4 +1,4 @@
-"""The language of first messages: short, unaccented, misspelt, mixed."""
+"""The language of first messages: short, without accents, misspelled, mixed."""
 
 import pytest
 

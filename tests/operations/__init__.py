@@ -1,1 +1,1 @@
-"""How the program is run: its log, metrics, alarms, and what the runbook promises."""
+"""Operating the program: its log, metrics, alarms, and the promises of the runbook."""

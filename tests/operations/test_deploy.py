@@ -1,4 +1,4 @@
-"""What stands in deploy/ starts the same processes as the Procfile."""
+"""The files in deploy/ start the same processes as the Procfile."""
 
 import os
 import re
@@ -15,20 +15,22 @@ ROOT = settings.ROOT
 PROCFILE = parse_procfile((ROOT / "Procfile").read_text()).processes
 COMPOSE = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text())["services"]
 UNITS = {"web": "puente-web", "worker": "puente-worker@", "scheduler": "puente-scheduler"}
-OWN = re.compile(r"--(workers|bind) \S+")
-"""Where it listens and how many they are differs."""
+HOST_OPTIONS = re.compile(r"--(workers|bind) \S+")
+"""The address and the number of processes may differ."""
 
 
-def plain(command: str) -> str:
+def normalize_command(command: str) -> str:
     inner = command.removeprefix('sh -c "exec ').removesuffix('"')
-    return OWN.sub("", inner.replace("/opt/puente/", "").replace(".venv/bin/", "")).replace("  ", " ")
+    return HOST_OPTIONS.sub("", inner.replace("/opt/puente/", "").replace(".venv/bin/", "")).replace("  ", " ")
 
 
 @pytest.mark.parametrize("part", ["web", "worker", "scheduler"])
 def test_compose_and_systemd_run_the_procfile_commands(part: str) -> None:
     unit = (ROOT / f"deploy/systemd/{UNITS[part]}.service").read_text()
     (started,) = re.findall(r"^ExecStart=(.*)$", unit, re.MULTILINE)
-    assert plain(COMPOSE[part]["command"]) == plain(started) == plain(PROCFILE[part])
+    assert (
+        normalize_command(COMPOSE[part]["command"]) == normalize_command(started) == normalize_command(PROCFILE[part])
+    )
     assert "ENVIRONMENT=production" in unit and COMPOSE[part]["environment"]["ENVIRONMENT"] == "production"
 
 
@@ -39,7 +41,7 @@ def test_redis_persists_its_queue() -> None:
 
 
 def test_health_checks_wait_for_real_readiness() -> None:
-    """While PostgreSQL's image makes the cluster, a server answers on the socket alone; Valkey answers LOADING."""
+    """While PostgreSQL's image creates the cluster, a server answers only on the socket. Valkey answers LOADING."""
     assert "-h 127.0.0.1" in COMPOSE["postgres"]["healthcheck"]["test"][1]
     assert "PONG" in COMPOSE["valkey"]["healthcheck"]["test"][1]
     assert COMPOSE["web"]["depends_on"] == {"setup": {"condition": "service_completed_successfully"}}

@@ -1,4 +1,4 @@
-"""The runbook, dashboard and alert rules name only what exists."""
+"""The runbook, dashboard, and alert rules name only what exists."""
 
 import json
 import re
@@ -14,31 +14,31 @@ from bot.cli.main import main
 from bot.monitoring import alert_rules as monitoring_alert_rules
 from bot.monitoring.snapshot import SystemSnapshot
 from bot.web.operations.metrics import REDIS_COUNTERS, collect_deployment_metrics
-from tests.monitoring.test_alarms import AT, WELL
+from tests.monitoring.test_alarms import AT, HEALTHY
 
 RUNBOOK = (ROOT / "docs" / "runbook.md").read_text()
 ALERTS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "alerts.yml").read_text())
 DASHBOARD = json.loads((ROOT / "deploy" / "grafana" / "puente.json").read_text())
 LINES = re.sub(r"```.*?```", "", RUNBOOK, flags=re.S)
-"""Without its blocks, which `test_runbook.py` runs."""
+"""The runbook without its code blocks, which `test_runbook.py` runs."""
 SPANS = re.findall(r"`([^`]+)`", LINES)
 METRIC = re.compile(r"puente_\w+")
 
 
-def full() -> SystemSnapshot:
-    """With something of everything, so that every metric and label is there."""
-    assert WELL.database and WELL.redis
+def build_full_snapshot() -> SystemSnapshot:
+    """Fill everything, so that every metric and label appears."""
+    assert HEALTHY.database and HEALTHY.redis
     severities = ("info", "follow_up", "escalate_day", "escalate_now")
     of_all = dict.fromkeys(("urgent", "default", "bulk"), 1)
     redis = replace(
-        WELL.redis,
+        HEALTHY.redis,
         waiting_job_counts=of_all,
         failed_job_counts=of_all,
         oldest_queued_at=dict.fromkeys(of_all, AT - timedelta(seconds=3)),
         counters={(name, "x" if label else ""): 1 for name, _, label in REDIS_COUNTERS},
     )
     database = replace(
-        WELL.database,
+        HEALTHY.database,
         open_case_counts={(severity, False): (1, AT) for severity in severities},
         claim_seconds={severity: [1.0, 2.0] for severity in severities},
         delivery_counts={("alert", "text", "delivered"): 1},
@@ -46,17 +46,20 @@ def full() -> SystemSnapshot:
         active_recipient_counts={("waiting",): 1},
         fact_counts={"expired": 1, "soon": 1},
     )
-    return replace(WELL, redis=redis, database=database)
+    return replace(HEALTHY, redis=redis, database=database)
 
 
 def samples() -> dict[str, list[dict[str, str]]]:
-    """Every metric that there is → the labels of its samples."""
+    """Return every existing metric → the labels of its samples."""
     metrics.WEBHOOK_SECONDS.labels("messages", "failed").observe(1)
     metrics.WEBHOOK_SECONDS.labels("messages", "refused").observe(1)
     metrics.MESSAGES_IN.labels("sms").inc(0)
     metrics.STORE_ERRORS.labels("redis").inc(0)
     own = (metrics.WEBHOOK_SECONDS, metrics.MESSAGES_IN, metrics.STORE_ERRORS)
-    families = [*collect_deployment_metrics(full()), *(one for metric in own for one in metric.collect())]
+    families = [
+        *collect_deployment_metrics(build_full_snapshot()),
+        *(one for metric in own for one in metric.collect()),
+    ]
     found: dict[str, list[dict[str, str]]] = {}
     for family in families:
         for sample in family.samples:

@@ -1,5 +1,6 @@
-"""As in production, with real processes: every line of theirs is JSON, one message is followed by its trace, and two web
-processes count together."""
+"""Real processes in production mode: every log line is JSON, one trace follows a message, two web processes share
+counts.
+"""
 
 import json
 import os
@@ -40,14 +41,14 @@ def ready(base: str) -> bool:
         return False
 
 
-def tell(base: str, twilio: TwilioProcess, text: str) -> None:
+def post_message(base: str, twilio: TwilioProcess, text: str) -> None:
     form = {"MessageSid": f"SM{uuid4().hex}", "From": PHONE, "Body": text, "AccountSid": twilio.account_sid}
     url = f"{PUBLIC}/webhooks/twilio/messages"
     signed = {"X-Twilio-Signature": sign(twilio.auth_token, url, form)}
     assert requests.post(f"{base}/webhooks/twilio/messages", form, headers=signed, timeout=15).status_code == 200
 
 
-def scraped(base: str) -> str:
+def scrape_metrics(base: str) -> str:
     return requests.get(f"{base}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).text
 
 
@@ -69,11 +70,11 @@ def test_real_processes_write_logs_traces_and_metrics(tmp_path: Path, tmp_path_f
             )
         try:
             until(lambda: ready(base))
-            tell(base, twilio, f"ICE is at my door right now, I am {NAME}")
+            post_message(base, twilio, f"ICE is at my door right now, I am {NAME}")
             for number in range(19):
-                tell(base, twilio, f"{number} {NAME} is inside")
+                post_message(base, twilio, f"{number} {NAME} is inside")
             until(lambda: '"event": "sent"' in output.read_text())
-            shown = {re.findall(r"puente_messages_in_total\{\S* (\S+)", scraped(base))[0] for _ in range(8)}
+            shown = {re.findall(r"puente_messages_in_total\{\S* (\S+)", scrape_metrics(base))[0] for _ in range(8)}
             assert shown == {"20.0"}, "whichever process is asked"
         finally:
             run.send_signal(signal.SIGTERM)
@@ -82,7 +83,7 @@ def test_real_processes_write_logs_traces_and_metrics(tmp_path: Path, tmp_path_f
 
 
 def check_lines(text: str) -> None:
-    """Of honcho's lines those of our processes, without what it says itself and the first login."""
+    """Return our processes' lines without honcho's own and the first login."""
     said = [line.partition("| ")[2] for line in text.splitlines() if re.match(r"\S+ (web|worker|scheduler)", line)]
     lines = [json.loads(line) for line in said if line.strip()]
     assert {line["logger"].split(".")[0] for line in lines} >= {"bot", "gunicorn"}

@@ -1,6 +1,6 @@
-"""The runbook's own lines for backup and restore, taken from the document and run as they stand there.
+"""The runbook's own commands for backup and restore, run exactly as documented.
 
-What is restored is the database of the backup's moment, though its processes were killed and have left files behind.
+The restored database is that of the backup, although its processes were killed and left files behind.
 """
 
 import os
@@ -32,8 +32,8 @@ os._exit(9)
 """
 
 
-def blocks(heading: str) -> list[str]:
-    """The blocks of commands below a heading, in their order."""
+def read_command_blocks(heading: str) -> list[str]:
+    """Return the command blocks below a heading, in order."""
     _, _, below = RUNBOOK.partition(f"### {heading}\n")
     return re.findall(r"^```sh\n(.*?)^```", below.partition("\n### ")[0], re.M | re.S)
 
@@ -46,7 +46,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def run(tmp_path: Path, redis: str) -> Callable[[str, str], str]:
-    """Run a block on this database by `deploy/puente`, as the runbook says; what it printed."""
+    """Run a block on this database with `deploy/puente`, as the runbook says; return its output."""
     (tmp_path / "backups").mkdir()
 
     def block(url: str, commands: str) -> str:
@@ -67,11 +67,11 @@ def run(tmp_path: Path, redis: str) -> Callable[[str, str], str]:
     return block
 
 
-def finish(run: Callable[[str, str], str], url: str, redis: str) -> None:
-    """The last block: tables, an empty Redis, nothing leaves by itself."""
+def run_last_block(run: Callable[[str, str], str], url: str, redis: str) -> None:
+    """Run the last block: tables, an empty Redis, nothing sends by itself."""
     with RedisFromUrl.from_url(redis) as client:
         client.set("newer", "than the backup")
-        assert "held: 0" in run(url, blocks("Restore")[2])
+        assert "held: 0" in run(url, read_command_blocks("Restore")[2])
         assert not client.keys("newer")
 
 
@@ -83,13 +83,13 @@ def test_sqlite_runbook_commands_work(tmp_path: Path, run: Callable[[str, str], 
     migrate(url)
     with sqlite3.connect(file) as db:
         db.executescript("CREATE TABLE witness (at TEXT); INSERT INTO witness VALUES ('before')")
-    assert run(url, blocks("Back up")[1]).strip() == "ok"
+    assert run(url, read_command_blocks("Back up")[1]).strip() == "ok"
     subprocess.run([sys.executable, "-c", KILLED, str(file)])
     assert file.with_name("puente.db-wal").stat().st_size > 0, "a killed process has left what is newer"
-    run(url, blocks("Restore")[1])
+    run(url, read_command_blocks("Restore")[1])
     with sqlite3.connect(file) as db:
         assert db.execute("SELECT DISTINCT at FROM witness").fetchall() == [("before",)]
-    finish(run, url, redis)
+    run_last_block(run, url, redis)
 
 
 def test_postgresql_runbook_commands_work(run: Callable[[str, str], str], redis: str) -> None:
@@ -101,12 +101,12 @@ def test_postgresql_runbook_commands_work(run: Callable[[str, str], str], redis:
         with psycopg.connect(url, autocommit=True) as db:
             db.execute("CREATE TABLE witness (at TEXT)")
             db.execute("INSERT INTO witness VALUES ('before')")
-        run(url, blocks("Back up")[0])
+        run(url, read_command_blocks("Back up")[0])
         with psycopg.connect(url, autocommit=True) as db:
             db.execute("INSERT INTO witness VALUES ('after')")
-        run(url, blocks("Restore")[0])
+        run(url, read_command_blocks("Restore")[0])
         with psycopg.connect(url) as db:
             assert db.execute("SELECT at FROM witness").fetchall() == [("before",)]
         with psycopg.connect(f"{server}puente_broken") as db:
             assert len(db.execute("SELECT at FROM witness").fetchall()) == 2, "the broken one is kept"
-        finish(run, url, redis)
+        run_last_block(run, url, redis)

@@ -1,4 +1,4 @@
-"""The systemd units are read by systemd itself, and `deploy/puente` gives a command what the units give the services."""
+"""systemd reads the units, and `deploy/puente` gives a command the settings of the services."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.databases import skip_or_fail
 
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
 EXPOSED = 20
-"""In tenths, of 100: what systemd calls OK.  Without what shuts a service in it is 85."""
+"""In tenths, of 100: what systemd calls OK. Without sandboxing it is 85."""
 SETTINGS = "SECRET_KEY='with a space & $HOME'\nBIND_ADDRESS=0.0.0.0\n"
 
 
@@ -27,7 +27,7 @@ def analyze() -> str:
 
 @pytest.fixture
 def units(tmp_path: Path) -> list[str]:
-    """As they stand in deploy/, but for the program, which need not be installed here."""
+    """Copy the units from deploy/, without the program, which need not be installed here."""
     for unit in UNITS:
         text = re.sub(r"/opt/puente/\.venv/bin/\w+", "/bin/true", unit.read_text())
         (tmp_path / unit.name).write_text(text)
@@ -50,13 +50,13 @@ def test_services_are_sandboxed(analyze: str, units: list[str]) -> None:
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
 def test_service_restarts_forever_and_owns_its_files(unit: Path) -> None:
-    """systemd gives up after five starts within ten seconds: an outage of Redis would outlast that."""
+    """systemd stops restarting after five starts within ten seconds. An outage of Redis would last longer."""
     lines = unit.read_text().splitlines()
     assert {"Restart=always", "StartLimitIntervalSec=0", "UMask=0077", "StateDirectoryMode=0700"} <= set(lines)
 
 
 def run(tmp_path: Path, *command: str) -> str:
-    """What a command prints that `deploy/puente` runs from elsewhere."""
+    """Run a command with `deploy/puente` from another folder; return its output."""
     given = tmp_path / "puente.env"
     given.write_text(SETTINGS)
     environment = {"PATH": os.environ["PATH"], "SETTINGS": str(given), "RUN_AS": "root"}

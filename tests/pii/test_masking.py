@@ -127,7 +127,7 @@ def test_volunteered_status_is_masked_in_every_language(lang: str, text: str) ->
 
 
 def test_few_ordinary_words_are_masked() -> None:
-    """The phrases about school days and meals, in all languages, speak of no status; at most 1% may be touched."""
+    """The phrases about school days and meals, in all languages, mention no status; at most 1% may be masked."""
     about = {"school_info", "meals_needs", "transport_bus", "report_absence", "mental_health", "short_reply"}
     lessons = [one for one in read_training_data(FLOWS).phrases if one.intent in about]
     touched = [one for one in lessons if mask_pii(one.text)[1]]

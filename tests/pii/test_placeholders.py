@@ -1,4 +1,4 @@
-"""What is taken out before a text leaves: names and addresses in many languages, terms; and the glossary's own errors."""
+"""What is replaced before a text is sent out: names and addresses in many languages, terms; errors of the glossary."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ from bot.pii.placeholders import insert_placeholders, restore_text
 from bot.pii.street_addresses import find_addresses
 from bot.translation.term_glossary import TermGlossary
 
-NOW_GONE = [
+PERSONAL_TEXTS = [
     ("en", "my name is xochitl perez and my daughter camila is sick", ["xochitl perez", "camila"]),
     ("en", "my son tenoch is sick, and tenoch will stay home", ["tenoch", "tenoch"]),
     ("en", "MY SON TENOCH IS SICK TODAY PLEASE CALL ME", ["TENOCH"]),
@@ -32,7 +32,7 @@ NOW_GONE = [
     ("ar", "اسمي محمد علي وابني مريض", ["محمد علي"]),
     ("so", "magacaygu waa Axmed Cali, wiilkayga waa xanuunsan yahay", ["Axmed Cali"]),
 ]  # fmt: skip
-STAYS = [
+HARMLESS_TEXTS = [
     ("en", "My son feels sick and has fever. My name is not important."),
     ("en", "Please do NOT come on Monday. ICE is here. I'm OK, and I speak Spanish."),
     ("en", "Please Come To The Office On Friday And Sign The Form"),
@@ -43,18 +43,18 @@ STAYS = [
 ]
 
 
-def taken(text: str, language: str) -> list[str]:
+def find_personal_data(text: str, language: str) -> list[str]:
     return insert_placeholders(text, [*find_names(text, language), *find_addresses(text)])[1]
 
 
-@pytest.mark.parametrize(("language", "text", "wanted"), NOW_GONE)
+@pytest.mark.parametrize(("language", "text", "wanted"), PERSONAL_TEXTS)
 def test_names_and_addresses_are_replaced(language: str, text: str, wanted: list[str] | None) -> None:
-    assert taken(text, language) == (wanted or ["Xochitl Lopez", "Maria", "Smith", "jones"])
+    assert find_personal_data(text, language) == (wanted or ["Xochitl Lopez", "Maria", "Smith", "jones"])
 
 
-@pytest.mark.parametrize(("language", "text"), STAYS)
+@pytest.mark.parametrize(("language", "text"), HARMLESS_TEXTS)
 def test_other_words_are_kept(language: str, text: str) -> None:
-    assert taken(text, language) == []
+    assert find_personal_data(text, language) == []
 
 
 @given(st.text(), st.sampled_from(["en", "es", "de", "zh", "xx", ""]))

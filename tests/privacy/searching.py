@@ -1,4 +1,4 @@
-"""Looks for planted words in whatever a program leaves behind, in every usual writing of them."""
+"""Find planted words in everything that a program leaves behind, in every usual encoding."""
 
 import base64
 import json
@@ -11,8 +11,8 @@ from urllib.parse import quote, quote_plus
 from redis import Redis
 
 
-def spellings(word: str) -> dict[str, bytes]:
-    """The ways in which a word may lie in a file, by name."""
+def list_encodings(word: str) -> dict[str, bytes]:
+    """Return the encodings that a word may have in a file, by name."""
     ways = {
         "utf-8": word.encode(),
         "utf-16-le": word.encode("utf-16-le"),
@@ -24,7 +24,7 @@ def spellings(word: str) -> dict[str, bytes]:
         "hex": word.encode().hex().encode(),
         "HEX": word.encode().hex().upper().encode(),
     }
-    for offset in range(3):  # base64 of a longer text: by where in a group of three the word begins
+    for offset in range(3):  # base64 of a longer text: by the word's position in a group of three bytes
         padded = base64.b64encode(b"\0" * offset + word.encode())
         whole = (len(word.encode()) + offset) // 3 * 4
         start = (0, 2, 3)[offset] if offset else 0
@@ -32,8 +32,8 @@ def spellings(word: str) -> dict[str, bytes]:
     return {name: value for name, value in ways.items() if len(value) >= 6}
 
 
-def numbers(phone: str) -> list[str]:
-    """A number as people and programs write it: +1 217 555 0177."""
+def list_number_formats(phone: str) -> list[str]:
+    """Return a number as people and programs write it: +1 217 555 0177."""
     digits = phone.lstrip("+")
     area, middle, last = digits[1:4], digits[4:7], digits[7:]
     return [
@@ -47,14 +47,14 @@ def numbers(phone: str) -> list[str]:
     ]
 
 
-def found_in(data: bytes, words: Iterable[str]) -> list[tuple[str, str]]:
-    """(word, spelling) of what stands in this data, also in parts of it that zlib has packed (RQ packs its jobs)."""
+def find_words(data: bytes, words: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (word, encoding) of each match in this data, also in zlib-compressed parts (RQ compresses its jobs)."""
     lower = {word: {word, word.lower(), word.upper()} for word in words}
     hits = []
     for piece in (data, *_unpacked(data)):
         for word, cases in lower.items():
             for one in cases:
-                hits += [(word, name) for name, way in spellings(one).items() if way in piece]
+                hits += [(word, name) for name, way in list_encodings(one).items() if way in piece]
     return hits
 
 
@@ -68,14 +68,14 @@ def _unpacked(data: bytes) -> Iterator[bytes]:
 
 
 def files(folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """Every file below, whatever it is."""
+    """Yield every file below."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path, path.read_bytes()
 
 
 def values(redis: Redis) -> Iterator[tuple[str, bytes]]:
-    """Every key of Redis with all that it holds."""
+    """Yield every Redis key with its value."""
     for key in redis.scan_iter(count=1000):
         kind = redis.type(key).decode()
         read = {"string": redis.get, "hash": redis.hgetall, "set": redis.smembers}.get(kind)

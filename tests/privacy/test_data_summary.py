@@ -1,4 +1,4 @@
-"""PRIVACY names every kind of thing that is kept about a family; a new table is either counted or explained here."""
+"""PRIVACY names every kind of stored family data; each table is either counted or explained here."""
 
 from datetime import date
 
@@ -41,10 +41,10 @@ def test_every_family_table_is_counted_or_explained() -> None:
     assert about - COUNTED == set(WITHOUT_A_COUNT)
 
 
-def test_needs_visits_and_suggestions_are_counted(services: Runtime, family: Family) -> None:
+def test_needs_visits_and_suggestions_are_counted(runtime: Runtime, family: Family) -> None:
     family.text("I want to talk to a person")
     at, day = now(), date(2026, 12, 1)
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         contact, case = contacts.find(db, family.address), db.execute(cases.select()).one().id
         assert contact is not None
         need = support_needs.NewSupportNeed("n", case, contact.id, "lincoln", "bus", "a ride", "en", "nurse", day, day)
@@ -59,7 +59,7 @@ def test_needs_visits_and_suggestions_are_counted(services: Runtime, family: Fam
             partner_suggestions.NewPartnerSuggestion("s", "family", "en", "a church that helps", contact.id),
             at,
         )
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         found = data_summary.summary_for_contact(db, contact.id)
     assert (found.support_requests, found.suggestions) == (2, 1)
     reply = family.text("PRIVACY")

@@ -1,4 +1,4 @@
-"""`bot keys rotate` and `bot retain` as processes of their own, killed with -9 at any moment, then run again."""
+"""`bot keys rotate` and `bot retain` as separate processes, killed with -9 at any moment, then run again."""
 
 import os
 import random
@@ -24,9 +24,9 @@ NEW = "the key of the next quarter long enough to be one"
 FAMILIES, SENT = 1500, 4000
 
 
-def run(services: Runtime, *words: str, data_key: str, kill_after: float | None = None) -> int:
-    """The exit code; negative if it was killed."""
-    given = services.settings
+def run(runtime: Runtime, *words: str, data_key: str, kill_after: float | None = None) -> int:
+    """Run the command; return its exit code, negative if it was killed."""
+    given = runtime.settings
     env = dict(os.environ) | {
         "VAR_DIR": str(given.var_dir), "DATABASE_URL": given.database_url, "REDIS_URL": given.redis_url,
         "DATA_KEY": data_key, "PYTHONPATH": str(ROOT),
@@ -38,9 +38,9 @@ def run(services: Runtime, *words: str, data_key: str, kill_after: float | None 
     return one.wait(timeout=120)
 
 
-def test_rotation_survives_repeated_kills(services: Runtime) -> None:
-    old = services.settings.data_keys[0]
-    with services.database.write() as db:
+def test_rotation_survives_repeated_kills(runtime: Runtime) -> None:
+    old = runtime.settings.data_keys[0]
+    with runtime.database.write() as db:
         for number in range(FAMILIES):
             contact = contacts.add(db, f"+1217{number:07d}", "sms", now())
             new = cases.NewCase(
@@ -50,19 +50,19 @@ def test_rotation_survives_repeated_kills(services: Runtime) -> None:
     both, seed = f"{NEW},{old}", random.Random(9)
     killed = 0
     for _ in range(6):
-        killed += run(services, "keys", "rotate", data_key=both, kill_after=1.6 + seed.random()) < 0
+        killed += run(runtime, "keys", "rotate", data_key=both, kill_after=1.6 + seed.random()) < 0
     assert killed, "at least one was killed at work"
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         keys = Vault([NEW, old])
         assert len({one.answers["wrote"] for one in newest_cases(db, keys, FAMILIES)}) == FAMILIES
-    assert run(services, "keys", "rotate", data_key=both) == 0
-    after = Database(services.settings.database_url, Vault([NEW, old]))
+    assert run(runtime, "keys", "rotate", data_key=both) == 0
+    after = Database(runtime.settings.database_url, Vault([NEW, old]))
     with after.read() as db:
         counts = reencrypt.count_by_key(db)
         assert (counts.older, counts.unknown) == (0, 0)
         assert len({one.answers["wrote"] for one in newest_cases(db, FAMILIES)}) == FAMILIES
-    assert run(services, "keys", "reindex", data_key=both) == 0
-    alone = Database(services.settings.database_url, Vault([NEW]))
+    assert run(runtime, "keys", "reindex", data_key=both) == 0
+    alone = Database(runtime.settings.database_url, Vault([NEW]))
     with alone.read() as db:
         assert all(contacts.find(db, f"+1217{number:07d}") for number in range(0, FAMILIES, 50))
         assert len({one.answers["wrote"] for one in newest_cases(db, FAMILIES)}) == FAMILIES
@@ -70,17 +70,17 @@ def test_rotation_survives_repeated_kills(services: Runtime) -> None:
     alone.engine.dispose()
 
 
-def test_retention_counts_each_row_once_despite_kills(services: Runtime) -> None:
+def test_retention_counts_each_row_once_despite_kills(runtime: Runtime) -> None:
     long_ago = now() - timedelta(days=400)
     row = {"kind": "notice", "staff": "ana_ruiz", "state": "delivered", "rank": 4, "attempts": 1}
     row |= {"due_at": long_ago, "created_at": long_ago}
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         db.execute(insert(deliveries.deliveries), [{**row, "id": f"d{number}"} for number in range(SENT)])
     seed = random.Random(7)
     for _ in range(5):
-        run(services, "retain", data_key=services.settings.data_key, kill_after=1.5 + seed.random() * 0.6)
-    assert run(services, "retain", data_key=services.settings.data_key) == 0
+        run(runtime, "retain", data_key=runtime.settings.data_key, kill_after=1.5 + seed.random() * 0.6)
+    assert run(runtime, "retain", data_key=runtime.settings.data_key) == 0
     counts = metadata.tables["retention_counts"]
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert db.execute(select(func.count()).select_from(deliveries.deliveries)).scalar_one() == 0
         assert db.execute(select(func.sum(counts.c.many))).scalar_one() == SENT

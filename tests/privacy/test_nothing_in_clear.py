@@ -1,6 +1,6 @@
-"""A day's traffic through real processes, then every store is searched for what families said: nothing in clear.
+"""A day's traffic through real processes, then a search for family words in every store: no plain text.
 
-Database file and its log, Valkey's append-only file and every key, RQ's jobs (packed), the processes' logs, metrics.
+Database file and its log, Valkey's append-only file and every key, RQ's compressed jobs, the processes' logs, metrics.
 """
 
 import html
@@ -16,7 +16,7 @@ import requests
 from bot.messaging import erasure
 from bot.roster.importer import RosterImportOptions, import_files
 from tests.faults.line import Line, running
-from tests.privacy.searching import files, found_in, numbers, spellings, values
+from tests.privacy.searching import files, find_words, list_encodings, list_number_formats, values
 from tests.stand_in import sign
 from tests.stand_in.twilio import TwilioStandIn  # noqa: F401  # what a line talks to
 from tests.store.reading import newest_cases
@@ -33,25 +33,25 @@ ANA, SAFETY = "+12175550131", "+12175550130"
 
 @pytest.fixture(autouse=True)
 def clock() -> Iterator[None]:
-    """Real processes have the real clock."""
+    """Real processes use the real clock."""
     yield
 
 
 def test_search_finds_each_encoding() -> None:
     for word in ("+12175554300", "Quillonette", "没有身份"):
-        for name, way in spellings(word).items():
-            assert found_in(b"before" + way + b"after", [word]), (word, name)
+        for name, way in list_encodings(word).items():
+            assert find_words(b"before" + way + b"after", [word]), (word, name)
     import base64
     import zlib
 
     for shift in range(3):
         text = b"x" * shift + b"my name is Quillonette and so on"
-        assert found_in(base64.b64encode(text), ["Quillonette"]), shift
-    assert found_in(b"\0\0" + zlib.compress(b"for Quillonette") + b"\0", ["Quillonette"])
+        assert find_words(base64.b64encode(text), ["Quillonette"]), shift
+    assert find_words(b"\0\0" + zlib.compress(b"for Quillonette") + b"\0", ["Quillonette"])
 
 
-def a_day(line: Line) -> None:
-    """Families of all kinds: in several languages, with names, status, emergencies, absences, stops, questions."""
+def simulate_day(line: Line) -> None:
+    """Families of all kinds: in several languages, with names, status, emergencies, absences, opt-outs, questions."""
     for number, phone in enumerate(PHONES):
         address = phone if number % 2 else f"whatsapp:{phone}"
         name, text = NAMES[number % len(NAMES)], TEXTS[number % len(TEXTS)]
@@ -72,8 +72,8 @@ def a_day(line: Line) -> None:
               MediaUrl0=f"https://api.twilio.com/2010-04-01/Accounts/{line.twilio.account_sid}/Messages/MM1/Media/ME9")  # fmt: skip
 
 
-def rings(line: Line, phone: str, words: str) -> None:
-    """Somebody calls, is understood by Twilio's ear, and asks for the text."""
+def call_as_family(line: Line, phone: str, words: str) -> None:
+    """Call, speak through Twilio's speech recognition, and request the text."""
     path, form = "/webhooks/twilio/voice", {"CallSid": f"CA{uuid4().hex}", "From": phone, "Direction": "inbound"}
     for said in ({}, {"Digits": "1"}, {"SpeechResult": words}, {"SpeechResult": "delete my data"}, {"Digits": "1"}):
         url = f"{line.public}{path}"
@@ -86,8 +86,8 @@ def rings(line: Line, phone: str, words: str) -> None:
         path = html.unescape(on[1]).removeprefix(line.public) if on else path
 
 
-def what_goes_wrong(line: Line) -> None:
-    """Forms that are not Twilio's, or are too long: what is said of them in the logs must not repeat them."""
+def send_invalid_requests(line: Line) -> None:
+    """Send forged or oversized forms: the logs must not repeat their content."""
     for number, phone in enumerate(PHONES[:4]):
         words = {"From": phone, "Body": f"{NAMES[number]} {TEXTS[number % len(TEXTS)]}", "MessageSid": "SM1"}
         url = f"{line.public}/webhooks/twilio/messages"
@@ -97,10 +97,10 @@ def what_goes_wrong(line: Line) -> None:
         requests.get(f"{line.public}/console/cases/{NAMES[number]}?number={phone}", timeout=15)
 
 
-def staff_at_work(line: Line) -> None:
-    """Somebody takes a case by text and writes back; a roster is read; one family is erased; another erases itself."""
-    with line.services() as services:
-        with services.database.read() as db:
+def work_as_staff(line: Line) -> None:
+    """Claim a case by text and reply; import a roster; erase one family; let another erase itself."""
+    with line.runtime() as runtime:
+        with runtime.database.read() as db:
             newest = newest_cases(db, 50)
         for case in newest[:4]:
             line.tell(ANA, f"TAKE {case.id}")
@@ -108,17 +108,17 @@ def staff_at_work(line: Line) -> None:
         roster = line.var / "roster-of-the-test.csv"
         rows = "\n".join(f"{phone},lincoln,yes" for phone in PHONES[5:15])
         roster.write_text(f"phone,school,consent\n{rows}\n")
-        import_files(services, [roster], RosterImportOptions(), lambda _found: None)
+        import_files(runtime, [roster], RosterImportOptions(), lambda _found: None)
         roster.unlink()
-        assert erasure.erase_by_address(services, PHONES[1], "ana_ruiz")
+        assert erasure.erase_by_address(runtime, PHONES[1], "ana_ruiz")
     line.tell(f"whatsapp:{PHONES[2]}", "delete my data")
     assert "deleted" in line.tell(f"whatsapp:{PHONES[2]}", "1")
 
 
-def planted() -> list[str]:
+def list_planted_words() -> list[str]:
     words = [*NAMES, *TEXTS, *STATUS]
     for phone in PHONES:
-        words += numbers(phone)
+        words += list_number_formats(phone)
     return words
 
 
@@ -126,30 +126,30 @@ def test_no_plain_text_remains_after_a_full_day(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("METRICS_TOKEN", TOKEN)
     folder = tmp_path.resolve()
     with running(folder) as line:
-        a_day(line)
-        rings(line, PHONES[16], f"my name is {NAMES[1]} and {TEXTS[1]}, I am {STATUS[0]}")
-        what_goes_wrong(line)
-        staff_at_work(line)
-        with line.services() as services:
-            line.until(lambda: not services.redis.llen("rq:queue:urgent"), 60)
-            hits = [(key, hit) for key, held in values(services.redis) for hit in found_in(held, planted())]
+        simulate_day(line)
+        call_as_family(line, PHONES[16], f"my name is {NAMES[1]} and {TEXTS[1]}, I am {STATUS[0]}")
+        send_invalid_requests(line)
+        work_as_staff(line)
+        with line.runtime() as runtime:
+            line.until(lambda: not runtime.redis.llen("rq:queue:urgent"), 60)
+            hits = [(key, hit) for key, held in values(runtime.redis) for hit in find_words(held, list_planted_words())]
             assert hits == [], "in Redis"
-            assert sum(1 for _ in services.redis.scan_iter()) > 30, "there was something to search"
+            assert sum(1 for _ in runtime.redis.scan_iter()) > 30, "there was something to search"
         shown = (
             requests.get(f"{line.public}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10).content
             + json.dumps(requests.get(f"{line.public}/readyz", timeout=10).json()).encode()
         )
-        assert b"puente_cases_open" in shown and found_in(shown, planted()) == [], "in metrics"
-        assert searched(folder) == [], "while it runs"
-    assert searched(folder) == [], "after it has stopped"
+        assert b"puente_cases_open" in shown and find_words(shown, list_planted_words()) == [], "in metrics"
+        assert search_stores(folder) == [], "while it runs"
+    assert search_stores(folder) == [], "after it has stopped"
 
 
-def searched(folder: Path) -> list[tuple[str, tuple[str, str]]]:
+def search_stores(folder: Path) -> list[tuple[str, tuple[str, str]]]:
     kinds, hits = set(), []
     for path, data in files(folder):
         if path.name in ("district.yaml", "keys.json"):
-            continue  # the district's own file: it holds staff, and no family
+            continue  # the district file contains staff and no family
         kinds.add(path.suffix or path.name)
-        hits += [(str(path.relative_to(folder)), hit) for hit in found_in(data, planted())]
+        hits += [(str(path.relative_to(folder)), hit) for hit in find_words(data, list_planted_words())]
     assert {".db", ".log", ".aof"} <= kinds, f"the stores were searched: {kinds}"
     return hits

@@ -1,4 +1,4 @@
-"""The same on PostgreSQL: keys, erasing by text, rotation, a copy, and retention of one row in every table."""
+"""The same on PostgreSQL: keys, erasure by text, rotation, an export, and retention of one row in every table."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -14,7 +14,7 @@ from bot.runtime import Runtime
 from bot.store.lifecycle import reencrypt, subject_access_export
 from bot.web.app import create_app
 from tests.conftest import NOW, Family, migrate
-from tests.privacy.test_erasure import fill
+from tests.privacy.test_erasure import add_rows
 from tests.store.reading import newest_cases
 from tests.store.test_postgres import url
 
@@ -24,9 +24,9 @@ NEW = "the key of the next quarter long enough to be one"
 
 
 @pytest.fixture
-def here(url: str, services: Runtime) -> Runtime:
+def here(url: str, runtime: Runtime) -> Runtime:
     migrate(url)
-    opened = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    opened = replace(runtime, database=Database(url, Vault(runtime.settings.data_keys)))
     with opened.database.write() as db:
         for table in reversed(metadata.sorted_tables):
             db.execute(delete(table))
@@ -63,7 +63,7 @@ def test_rotation_export_and_erasure_work_on_postgresql(here: Runtime, url: str)
 
 def test_retention_works_on_postgresql(here: Runtime) -> None:
     with here.database.write() as db:
-        fill(db, 901)
+        add_rows(db, 901)
         db.execute(update(metadata.tables["cases"]).values(state="closed", resolved_at=now()))
         db.execute(update(metadata.tables["contacts"]).values(active_case_id=None))
         db.execute(update(metadata.tables["deliveries"]).values(state="delivered"))

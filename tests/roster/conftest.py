@@ -1,4 +1,4 @@
-"""A roster in a file, imported into a real database."""
+"""Import a roster from a file into a real database."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,10 +17,10 @@ Importer = Callable[..., ImportReport]
 
 
 class Roster:
-    """Imports texts, and looks at what is kept of a number."""
+    """Imports texts and reads what is stored for a number."""
 
-    def __init__(self, services: Runtime, folder: Path) -> None:
-        self.services, self.folder = services, folder
+    def __init__(self, runtime: Runtime, folder: Path) -> None:
+        self.runtime, self.folder = runtime, folder
         self.findings: list[RosterFinding] = []
         self.said: list[str] = []
 
@@ -33,9 +33,7 @@ class Roster:
         paths = [one if isinstance(one, Path) else self.file(one, f"roster{at}.csv") for at, one in enumerate(files)]
         self.findings.clear()
         self.said.clear()
-        return import_files(
-            self.services, paths, RosterImportOptions(**options), self.said.append, self.findings.append
-        )
+        return import_files(self.runtime, paths, RosterImportOptions(**options), self.said.append, self.findings.append)
 
     @property
     def bad(self) -> list[str]:
@@ -46,33 +44,33 @@ class Roster:
         return [str(one) for one in self.findings if not one.is_bad]
 
     def contact(self, address: str) -> Contact | None:
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             return find(db, address)
 
     def family(self, number: str) -> families.Family:
-        with self.services.database.read() as db:
-            key = families.families.c.person_index == self.services.compute_lookup_hash(number)
+        with self.runtime.database.read() as db:
+            key = families.families.c.person_index == self.runtime.compute_lookup_hash(number)
             return families.get(db, db.execute(select(families.families.c.id).where(key)).scalar_one())
 
     def schools(self, number: str) -> list[str]:
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             return families.list_schools(db, self.family(number).id)
 
     def events(self, number: str) -> list[ConsentEvent]:
-        with self.services.database.read() as db:
+        with self.runtime.database.read() as db:
             return list_history(db, [number, f"whatsapp:{number}"])
 
     def numbers(self) -> set[str]:
-        """Every number that there is a family of."""
-        vault = self.services.database.vault
-        with self.services.database.read() as db:
+        """Return every number with a family."""
+        vault = self.runtime.database.vault
+        with self.runtime.database.read() as db:
             rows = db.execute(select(contacts.c.sealed_address, contacts.c.address_index)).all()
         opened = (vault.decrypt(row.sealed_address, f"contact:address:{row.address_index}") for row in rows)
         return {address.removeprefix("whatsapp:") for address in opened}
 
     def dump(self) -> dict[str, list[tuple[Any, ...]]]:
-        """All that is kept, but for which import named it last."""
-        with self.services.database.read() as db:
+        """Return everything stored, except which import named it last."""
+        with self.runtime.database.read() as db:
             tables = ("families", "contacts", "family_tags", "consent_events")
             found = {
                 name: [tuple(row) for row in db.exec_driver_sql(f"SELECT * FROM {name} ORDER BY 1, 2")]
@@ -83,5 +81,5 @@ class Roster:
 
 
 @pytest.fixture
-def roster(services: Runtime, tmp_path: Path) -> Roster:
-    return Roster(services, tmp_path)
+def roster(runtime: Runtime, tmp_path: Path) -> Roster:
+    return Roster(runtime, tmp_path)

@@ -1,4 +1,4 @@
-"""Consent: on which basis, since when, and that a roster brings nobody back."""
+"""Consent: its basis, its date, and that a roster never reverses an opt-out."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -12,11 +12,11 @@ from tests.conftest import NOW
 from tests.roster.conftest import Roster
 
 ANA = "+12175550123"
-USUAL = "number given to the school (roster)"
+DEFAULT_BASIS = "number given to the school (roster)"
 
 
 def midnight(text: str) -> datetime:
-    """The beginning of a day in the example district, in November and in summer."""
+    """The start of a day in the example district, in November and in summer."""
     day = date.fromisoformat(text)
     return datetime(day.year, day.month, day.day, 5 if 3 < day.month < 11 else 6, tzinfo=UTC)
 
@@ -24,9 +24,9 @@ def midnight(text: str) -> datetime:
 @pytest.mark.parametrize(
     ("cells", "options", "basis", "at"),
     [
-        (",", {}, USUAL, None),
-        ("yes,", {}, USUAL, None),
-        ("Sí,8/31/2026", {}, USUAL, "2026-08-31"),
+        (",", {}, DEFAULT_BASIS, None),
+        ("yes,", {}, DEFAULT_BASIS, None),
+        ("Sí,8/31/2026", {}, DEFAULT_BASIS, "2026-08-31"),
         ("signed form,2026-08-31", {}, "signed form", "2026-08-31"),
         ('signed form,"Aug 31, 2026"', {}, "signed form", "2026-08-31"),
         (",", {"basis": "enrollment form 2026", "basis_on": date(2026, 8, 15)}, "enrollment form 2026", "2026-08-15"),
@@ -71,7 +71,7 @@ def test_impossible_date_is_a_warning(roster: Roster, day: str) -> None:
 
 def test_basis_containing_a_number_is_not_stored(roster: Roster) -> None:
     roster.read("phone,consent\n217-555-0123,call 217-555-0199\n")
-    assert roster.family(ANA).consent_basis == USUAL and len(roster.warnings) == 1
+    assert roster.family(ANA).consent_basis == DEFAULT_BASIS and len(roster.warnings) == 1
 
 
 def test_no_overrides_yes_and_only_later_dated_yes_overrides_no(roster: Roster) -> None:
@@ -118,7 +118,7 @@ def test_dated_consent_replaces_undated_consent(roster: Roster) -> None:
 
 
 def test_own_consent_of_a_family_is_not_downgraded(roster: Roster) -> None:
-    database = roster.services.database
+    database = roster.runtime.database
     with database.write() as db:
         contact = contacts.add(db, ANA, "sms", NOW)
         families.set_consent(db, contact.family_id or 0, "joined by text", NOW)
@@ -130,8 +130,8 @@ def test_own_consent_of_a_family_is_not_downgraded(roster: Roster) -> None:
     assert roster.family(ANA).consent_basis == "joined by text"
 
 
-def stop(roster: Roster, address: str) -> None:
-    database = roster.services.database
+def opt_out(roster: Roster, address: str) -> None:
+    database = roster.runtime.database
     with database.write() as db:
         contact = contacts.add(db, address, address.split(":", maxsplit=1)[0] if ":" in address else "sms", NOW)
         contacts.set_opted_out(db, contact.id, NOW)
@@ -141,7 +141,7 @@ def stop(roster: Roster, address: str) -> None:
 @pytest.mark.parametrize("channel", ["", "sms", "whatsapp", "voice"])
 @pytest.mark.parametrize("address", [ANA, f"whatsapp:{ANA}", f"voice:{ANA}"])
 def test_opt_out_holds_on_every_channel(roster: Roster, address: str, channel: str) -> None:
-    stop(roster, address)
+    opt_out(roster, address)
     roster.read(f"phone,channel,consent,consent date\n217-555-0123,{channel},yes,2026-11-24\n")
     there = [found for one in (ANA, f"whatsapp:{ANA}", f"voice:{ANA}") if (found := roster.contact(one))]
     assert there and all(one.opted_out_at for one in there)
@@ -150,7 +150,7 @@ def test_opt_out_holds_on_every_channel(roster: Roster, address: str, channel: s
 
 @pytest.mark.parametrize("way", ["whatsapp", "voice"])
 def test_opt_out_outlives_erasure_of_the_contact(roster: Roster, way: str) -> None:
-    database = roster.services.database
+    database = roster.runtime.database
     with database.write() as db:
         families_consent_events.record(
             db, database.vault.compute_lookup_hash(f"{way}:{ANA}"), "stop", "keyword", "SM9", NOW
@@ -161,7 +161,7 @@ def test_opt_out_outlives_erasure_of_the_contact(roster: Roster, way: str) -> No
 
 
 def test_opted_in_again_family_gets_messages(roster: Roster) -> None:
-    database = roster.services.database
+    database = roster.runtime.database
     with database.write() as db:
         families_consent_events.record(db, database.vault.compute_lookup_hash(ANA), "stop", "keyword", "SM9", NOW)
         families_consent_events.record(
@@ -176,5 +176,5 @@ def test_opted_in_again_family_gets_messages(roster: Roster) -> None:
 @pytest.mark.parametrize("way", ["whatsapp", "voice"])
 def test_proof_belongs_to_the_address_in_use(roster: Roster, way: str) -> None:
     roster.read(f"phone,channel\n217-555-0123,{way}\n")
-    with roster.services.database.read() as db:
+    with roster.runtime.database.read() as db:
         assert len(families_consent_events.list_history(db, [f"{way}:{ANA}"])) == 1

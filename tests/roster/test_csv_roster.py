@@ -1,4 +1,4 @@
-"""Plain CSV: columns, cells, bad lines, encodings, what stays as it is."""
+"""Plain CSV: columns, cells, bad lines, encodings, and what stays unchanged."""
 
 from datetime import UTC, datetime
 
@@ -95,15 +95,15 @@ def test_number_formats_are_read(roster: Roster, cell: str) -> None:
     [
         ("555-0187,lincoln,", "too few digits: write it with its area code"),
         ("217-555-01877,lincoln,", "too many digits"),
-        ("999-555-0187,lincoln,", "none that can exist"),
+        ("999-555-0187,lincoln,", "phone number cannot exist"),
         ("800-555-0187,lincoln,", "toll-free"),
-        ("2.17555E+09,lincoln,", "a spreadsheet has shortened"),
-        ("Zebulon,lincoln,", "no phone number in the phone column"),
+        ("2.17555E+09,lincoln,", "a spreadsheet shortened"),
+        ("Zebulon,lincoln,", "the phone column has no phone number"),
         ("217-555-0187 ext 4,lincoln,", "extension"),
-        (",lincoln,", "there is no phone number"),
+        (",lincoln,", "the line has no phone number"),
         ("217-555-0187,Lincoln Elmentary,", "nearest: “Lincoln Elementary”"),
         ("217-555-0187,Zebulon,", "the school is not in the district file"),
-        ("217-555-0187,lincoln,zebulon", "the role is not known"),
+        ("217-555-0187,lincoln,zebulon", "the role is unknown"),
         ("217-555-0187,lincoln,parent,Zebulon", "more cells than columns"),
         ("217-555-0187 / 555-0187,lincoln,", "too few digits"),
     ],
@@ -169,7 +169,7 @@ def test_endless_line_does_not_fill_memory(roster: Roster) -> None:
         (b"", "is empty"),
         (b"name,school\nx,lincoln\n", "no column for phone numbers"),
         (b"217-555-0123,lincoln\n217-555-0145,lincoln\n", "no column for phone numbers"),
-        (b"\x7fELF\0\0\0", "no text file"),
+        (b"\x7fELF\0\0\0", "not a text file"),
     ],
 )
 def test_invalid_roster_file_imports_nothing(roster: Roster, content: bytes, why: str) -> None:
@@ -198,7 +198,7 @@ def test_unknown_language_is_a_warning(roster: Roster) -> None:
 
 
 def test_language_chosen_by_family_is_kept(roster: Roster) -> None:
-    database = roster.services.database
+    database = roster.runtime.database
     with database.write() as db:
         contact = contacts.add(db, f"whatsapp:{ANA}", "whatsapp", datetime.now(UTC))
         contacts.set_language(db, contact.id, "pt")
@@ -232,14 +232,14 @@ def test_nonreading_family_gets_calls(roster: Roster, cell: str) -> None:
     contact = roster.contact(f"voice:{ANA}")
     assert contact and (contact.channel, contact.language) == ("voice", "es") and report.new == 1
     assert roster.contact(ANA) is None and roster.family(ANA).consent_at and not roster.warnings
-    assert find_delivery_route(roster.services, contact).transport == "call"
+    assert find_delivery_route(roster.runtime, contact).transport == "call"
     assert roster.read(f"phone,channel,language\n217-555-0123,{cell},Spanish\n").has_no_changes
 
 
 def test_language_without_voice_gets_texts_instead_of_calls(roster: Roster) -> None:
     roster.read("phone,channel,language\n217-555-0123,voice,Somali\n")
     contact = roster.contact(f"voice:{ANA}")
-    assert contact and find_delivery_route(roster.services, contact).transport == "text"
+    assert contact and find_delivery_route(roster.runtime, contact).transport == "text"
 
 
 def test_both_channels_in_one_file_are_kept(roster: Roster) -> None:
@@ -250,7 +250,7 @@ def test_both_channels_in_one_file_are_kept(roster: Roster) -> None:
 def test_roles_and_tags_are_read(roster: Roster) -> None:
     roster.read("phone,role,tags\n217-555-0123,Community leader,Bus 4; soccer\n217-555-0145,Mother,\n")
     assert (roster.family(ANA).role, roster.family(JEAN).role) == ("leader", "family")
-    with roster.services.database.read() as db:
+    with roster.runtime.database.read() as db:
         assert families.list_tags(db) == ["bus 4", "soccer"]
     roster.read("phone,role\n217-555-0123,parent\n")
     assert roster.family(ANA).role == "leader", "a leader stays one"

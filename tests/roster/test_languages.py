@@ -6,7 +6,7 @@ from bot.roster.language_mapping import LanguageFinder
 
 SPOKEN = ("en", "es", "pt", "fr", "ht", "ar", "uk", "ru", "zh", "vi", "fa", "ps", "so", "am", "tl", "ko")
 
-WAYS = {
+SPELLINGS = {
     "en": ["English", "en", "ENG", "en-US", "inglés", "anglais", "English (US)"],
     "es": ["Spanish", "es", "spa", "es_MX", "Spanish; Castilian", "español", "ESPAÑOL", "Espanol", "castellano", "es-419"],
     "pt": ["Portuguese", "pt", "por", "pt-BR", "Portuguese (Brazil)", "Português", "Brazilian Portuguese", "portugués"],
@@ -33,7 +33,7 @@ def languages() -> LanguageFinder:
     return LanguageFinder(SPOKEN)
 
 
-@pytest.mark.parametrize(("code", "cell"), [(code, cell) for code, cells in WAYS.items() for cell in cells])
+@pytest.mark.parametrize(("code", "cell"), [(code, cell) for code, cells in SPELLINGS.items() for cell in cells])
 def test_language_formats_are_read(languages: LanguageFinder, code: str, cell: str) -> None:
     assert languages.find(cell) == code
 

@@ -1,4 +1,4 @@
-"""OneRoster 1.1 and 1.2: who is a guardian, of which schools, and who is not taken."""
+"""OneRoster 1.1 and 1.2: who is a guardian, of which schools, and who is skipped."""
 
 import io
 import zipfile
@@ -43,7 +43,7 @@ r6,active,2026-08-01,t1,primary,teacher,,,o1,
 """
 
 
-def bundle(*members: tuple[str, str]) -> bytes:
+def build_zip(*members: tuple[str, str]) -> bytes:
     held = io.BytesIO()
     with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as made:
         for name, content in members:
@@ -56,7 +56,7 @@ MEMBERS_12 = (("orgs.csv", ORGS), ("users.csv", USERS_12), ("roles.csv", ROLES_1
 
 
 def expect_guardians(roster: Roster) -> None:
-    """Both versions say the same: a guardian by both sides of the link, and one by its own organization."""
+    """Both versions are equivalent: a guardian by both sides of the link, and one by its own organization."""
     assert roster.numbers() == {ANA, JEAN}, "no student's number, no teacher's, nobody former"
     assert roster.schools(ANA) == ["harbor", "lincoln"]
     assert roster.schools(JEAN) == ["harbor"]
@@ -73,13 +73,13 @@ def test_files_are_recognized_by_their_headers(
     expect_guardians(roster)
     assert report.new == 2 and report.bad == 0
     (warning,) = roster.warnings
-    assert ", line 4: this organization is no school" in warning and "Zebulon" not in warning
+    assert ", line 4: this organization is not a school" in warning and "Zebulon" not in warning
 
 
 @pytest.mark.parametrize("members", [MEMBERS_11, MEMBERS_12], ids=["1.1", "1.2"])
 def test_zip_is_read(roster: Roster, members: tuple[tuple[str, str], ...]) -> None:
     extra = (("manifest.csv", "propertyName,value\nmanifest.version,1.0\n"), ("courses.csv", "sourcedId,title\nc,x\n"))
-    given = bundle(*members, *extra, ("__notes.txt", "x"))
+    given = build_zip(*members, *extra, ("__notes.txt", "x"))
     roster.read(given)
     expect_guardians(roster)
     before = roster.dump()
@@ -109,7 +109,7 @@ def test_inactive_guardian_loses_schools(roster: Roster, row: str, gone: str) ->
 
 
 def test_number_still_used_by_another_guardian_keeps_schools(roster: Roster) -> None:
-    """The father is marked as gone, the mother has the same telephone."""
+    """The father is marked as inactive; the mother has the same phone."""
     father = "g0,tobedeleted,2026-08-01,true,o1,guardian,g0,,X,Planted,,,,217-555-0123,,,,,\n"
     head, *lines = USERS_11.splitlines(keepends=True)
     for users in (head + father + "".join(lines), USERS_11 + father):
@@ -135,13 +135,13 @@ def test_bad_numbers_are_reported_and_empty_ones_skipped(roster: Roster) -> None
     report = roster.read(ORGS, users)
     assert report.bad == 2 and roster.bad == [
         "roster1.csv, line 4: the phone number has too few digits: write it with its area code",
-        "roster1.csv, line 5: there is no number under sms or phone: without one nobody can be written to",
+        "roster1.csv, line 5: the columns sms and phone have no number: add one",
     ]
 
 
 @pytest.mark.parametrize(
     ("files", "why"),
-    [((USERS_12,), "roles.csv"), ((ORGS,), "users.csv is not among them"), ((USERS_12, ORGS), "roles.csv")],
+    [((USERS_12,), "roles.csv"), ((ORGS,), "OneRoster files without users.csv"), ((USERS_12, ORGS), "roles.csv")],
 )
 def test_missing_file_is_named(roster: Roster, files: tuple[str, ...], why: str) -> None:
     with pytest.raises(UnusableFileError, match=why):
@@ -159,16 +159,16 @@ def test_unknown_organizations_are_reported_once(roster: Roster) -> None:
 def test_zip_bomb_is_refused(roster: Roster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spreadsheet_reader, "RATIO_CHECK_MIN_BYTES", 1 << 20)
     with pytest.raises(UnusableFileError, match="unpacks to"):
-        roster.read(bundle(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
+        roster.read(build_zip(*MEMBERS_11, ("big.csv", "phone\n" + "\n" * (2 << 20))))
     assert roster.numbers() == set()
 
 
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (bundle(("sheet.xml", "x")), "holds no CSV file"),
-        (bundle(*((f"{at}.csv", "phone\n") for at in range(201))), "more than 200 files"),
-        (bundle(*MEMBERS_11).replace(b"guardian", b"guardiam"), "damaged"),
+        (build_zip(("sheet.xml", "x")), "has no CSV file"),
+        (build_zip(*((f"{at}.csv", "phone\n") for at in range(201))), "more than 200 files"),
+        (build_zip(*MEMBERS_11).replace(b"guardian", b"guardiam"), "damaged"),
     ],
 )
 def test_invalid_zip_is_refused(roster: Roster, content: bytes, why: str) -> None:
@@ -180,15 +180,15 @@ def test_invalid_zip_is_refused(roster: Roster, content: bytes, why: str) -> Non
 
 
 def test_file_name_in_zip_cannot_control_the_terminal(roster: Roster) -> None:
-    roster.read(bundle(("\x1b[31m.csv", "phone\n1\n")))
+    roster.read(build_zip(("\x1b[31m.csv", "phone\n1\n")))
     assert "\x1b" not in roster.bad[0]
 
 
 def test_no_name_or_number_is_left_on_disk(roster: Roster, tmp_path: Path) -> None:
-    roster.read(bundle(*MEMBERS_12))
+    roster.read(build_zip(*MEMBERS_12))
     plain = "Parent name,phone,school,consent,tags\nAna Planted,217-555-0150,lincoln,signed form,bus 4\n"
     roster.read(plain)
-    kept = kept_on_disk(roster.services.database, tmp_path).lower()
+    kept = kept_on_disk(roster.runtime.database, tmp_path).lower()
     assert b"signed form" in kept and b"lincoln" in kept, "it is the right file"
     for planted in ("planted", "5550123", "5550145", "555-0123", "5550150", "5550199", "g1@", "s1,"):
         assert planted.encode() not in kept, planted

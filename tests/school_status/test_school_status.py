@@ -1,4 +1,4 @@
-"""How a school is today: who may say it, what families read and until when, and who is told what was found."""
+"""School status: who may set it, what families read and until when, and who gets the result."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,9 +33,9 @@ ASKS = "Is ICE at the school?"
 CLEAR = "There were no immigration agents there."
 
 
-def set_(services: Runtime, school: str = "lincoln", kind: str = "no_agents", **more: object) -> SchoolStatus:
+def post_status(runtime: Runtime, school: str = "lincoln", kind: str = "no_agents", **more: object) -> SchoolStatus:
     wish = {"checked_at": now(), "validity": timedelta(hours=2), "by": "dana_cole", "cause": f"{school} {kind} {now()}"}
-    return set_status(services, SchoolStatusRequest(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
+    return set_status(runtime, SchoolStatusRequest(school, kind, **{**wish, **more}))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def at_lincoln(new_family: Callable[[str], Family]) -> Callable[[str, str], Fami
     return made
 
 
-def test_question_gets_status_with_time_until_it_ends(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_question_gets_status_with_time_until_it_ends(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family, later = at_lincoln("+12175550170"), at_lincoln("+12175550171")
-    set_(services)
+    post_status(runtime)
     reply = family.text(ASKS)
     assert "We checked Lincoln Elementary on Tuesday, November 24, 10:00 AM." in reply and CLEAR in reply
     assert "After Tuesday, November 24, 12:00 PM, please ask again." in reply
@@ -63,8 +63,8 @@ def test_question_gets_status_with_time_until_it_ends(services: Runtime, at_linc
         assert "We checked" not in after and "I am asking people at the school" in after
 
 
-def test_named_school_overrides_own_school(services: Runtime, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
-    set_(services, "harbor")
+def test_named_school_overrides_own_school(runtime: Runtime, at_lincoln, family: Family) -> None:  # type: ignore[no-untyped-def]
+    post_status(runtime, "harbor")
     assert "We checked" not in at_lincoln("+12175550170").text(ASKS)
     assert "We checked Harbor Middle School" in at_lincoln("+12175550171").text("did ICE come to Harbor today?")
     family.text("English")
@@ -72,36 +72,36 @@ def test_named_school_overrides_own_school(services: Runtime, at_lincoln, family
     assert "We checked Harbor Middle School" in family.text("somebody said it was at Harbor at nine")
 
 
-def test_status_is_sent_once_per_conversation(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_status_is_sent_once_per_conversation(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
-    set_(services)
+    post_status(runtime)
     assert "We checked" in family.text(ASKS) and "We checked" not in family.text("my cousin saw it at Lincoln")
 
 
-def test_policy_page_includes_the_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
-    set_(services, kind="normal_day")
+def test_policy_page_includes_the_status(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    post_status(runtime, kind="normal_day")
     reply = at_lincoln("+12175550170").text("what does the school do if ICE agents come")
     assert "It is a normal school day there." in reply and reply.index("normal to worry") < reply.index("We checked")
 
 
-def test_status_is_in_family_language_or_marked(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
-    set_(services)
+def test_status_is_in_family_language_or_marked(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    post_status(runtime)
     reply = at_lincoln("+12175550170", "español").text("¿es verdad que la migra estuvo en la escuela?")
     assert "Lincoln Elementary" in reply and "martes 24 de noviembre" in reply
 
 
-def test_emergency_is_not_answered_with_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
-    set_(services)
+def test_emergency_is_not_answered_with_status(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    post_status(runtime)
     reply = at_lincoln("+12175550170").text("ICE is at Lincoln right now, they are at the door of the school")
     assert "911" in reply and "We checked" not in reply
 
 
-def told(services: Runtime, twilio: TwilioStandIn, number: str) -> list[str]:
-    send_all(services)
+def list_texts(runtime: Runtime, twilio: TwilioStandIn, number: str) -> list[str]:
+    send_all(runtime)
     return [one.body for one in twilio.sent_to(number)]
 
 
-def test_rumor_reporter_gets_the_result_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_rumor_reporter_gets_the_result_once(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     reporter, other, stopped = (
         at_lincoln("+12175550170", "español"),
         at_lincoln("+12175550171"),
@@ -111,15 +111,15 @@ def test_rumor_reporter_gets_the_result_once(services: Runtime, twilio: TwilioSt
     stopped.text(ASKS)
     stopped.text("STOP")
     other.text("my child will be absent tomorrow")
-    set_(services, kind="checking")
-    assert told(services, twilio, "+12175550170") == [], "that somebody looks is no finding"
-    set_(services)
-    (text,) = told(services, twilio, "+12175550170")
+    post_status(runtime, kind="checking")
+    assert list_texts(runtime, twilio, "+12175550170") == [], "that somebody looks is no finding"
+    post_status(runtime)
+    (text,) = list_texts(runtime, twilio, "+12175550170")
     assert "Lincoln Elementary" in text and "martes 24 de noviembre" in text
-    assert told(services, twilio, "+12175550171") == [] and told(services, twilio, "+12175550172") == []
-    set_(services, kind="normal_day")
-    assert len(told(services, twilio, "+12175550170")) == 1
-    with services.database.read() as db:
+    assert list_texts(runtime, twilio, "+12175550171") == [] and list_texts(runtime, twilio, "+12175550172") == []
+    post_status(runtime, kind="normal_day")
+    assert len(list_texts(runtime, twilio, "+12175550170")) == 1
+    with runtime.database.read() as db:
         notes = [one for one in case_messages.list_for_case(db, 1) if one.author == "note"]
     assert (
         len(notes) == 1
@@ -128,70 +128,70 @@ def test_rumor_reporter_gets_the_result_once(services: Runtime, twilio: TwilioSt
     )
 
 
-def test_rumor_about_another_school_is_not_answered(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_rumor_about_another_school_is_not_answered(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
-    set_(services, "harbor")
-    assert told(services, twilio, "+12175550170") == []
+    post_status(runtime, "harbor")
+    assert list_texts(runtime, twilio, "+12175550170") == []
 
 
-def test_family_with_two_addresses_gets_status_once(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_family_with_two_addresses_gets_status_once(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     at_lincoln("whatsapp:+12175550170").text(ASKS)
-    set_(services)
-    send_all(services)
+    post_status(runtime)
+    send_all(runtime)
     everybody = [one.body for one in twilio.sent_to("+12175550170") + twilio.sent_to("whatsapp:+12175550170")]
     assert len([one for one in everybody if CLEAR in one]) == 1
 
 
-def test_status_waits_for_morning(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_status_waits_for_morning(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
     with time_machine.travel(NOW + timedelta(hours=13)):
         at_lincoln("+12175550171").text(ASKS)
-        set_(services)
-        assert told(services, twilio, "+12175550170") == [], "it asked in the morning, and it is eleven at night"
-        assert len(told(services, twilio, "+12175550171")) == 1, "it asked a minute ago"
+        post_status(runtime)
+        assert list_texts(runtime, twilio, "+12175550170") == [], "it asked in the morning, and it is eleven at night"
+        assert len(list_texts(runtime, twilio, "+12175550171")) == 1, "it asked a minute ago"
 
 
-def test_withdrawn_status_is_retracted_from_recipients(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_withdrawn_status_is_retracted_from_recipients(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
-    first = set_(services)
-    assert len(told(services, twilio, "+12175550170")) == 1
-    assert withdraw_school_status(services, first.id, "dana_cole") and not withdraw_school_status(
-        services, first.id, "dana_cole"
+    first = post_status(runtime)
+    assert len(list_texts(runtime, twilio, "+12175550170")) == 1
+    assert withdraw_school_status(runtime, first.id, "dana_cole") and not withdraw_school_status(
+        runtime, first.id, "dana_cole"
     )
-    assert "does not count any more" in told(services, twilio, "+12175550170")[1]
+    assert "does not count any more" in list_texts(runtime, twilio, "+12175550170")[1]
     assert "We checked" not in at_lincoln("+12175550171").text(ASKS)
-    set_(services)
-    assert len(told(services, twilio, "+12175550170")) == 3, "and what is found next is told"
-    set_(services, kind="checking")
-    assert "does not count any more" in told(services, twilio, "+12175550170")[3]
+    post_status(runtime)
+    assert len(list_texts(runtime, twilio, "+12175550170")) == 3, "and what is found next is told"
+    post_status(runtime, kind="checking")
+    assert "does not count any more" in list_texts(runtime, twilio, "+12175550170")[3]
 
 
-def test_unsent_status_is_not_sent_after_withdrawal(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_unsent_status_is_not_sent_after_withdrawal(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     at_lincoln("+12175550170").text(ASKS)
-    withdraw_school_status(services, set_(services).id, "dana_cole")
-    assert told(services, twilio, "+12175550170") == []
+    withdraw_school_status(runtime, post_status(runtime).id, "dana_cole")
+    assert list_texts(runtime, twilio, "+12175550170") == []
 
 
-def test_delayed_status_is_not_sent_after_it_ends(services: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
-    """The provider, or our workers, were away for hours: "no agents this morning" is no news in the afternoon."""
+def test_delayed_status_is_not_sent_after_it_ends(runtime: Runtime, twilio: TwilioStandIn, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+    """The provider or our workers were down for hours: "no agents this morning" is no news in the afternoon."""
     at_lincoln("+12175550170").text(ASKS)
-    set_(services)
+    post_status(runtime)
     with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
-        assert told(services, twilio, "+12175550170") == []
-        with services.database.read() as db:
+        assert list_texts(runtime, twilio, "+12175550170") == []
+        with runtime.database.read() as db:
             notes = [one for one in case_messages.list_for_case(db, 1) if one.author == "note"]
         assert "Not sent to the family" in notes[-1].original
-        set_(services)
-        assert CLEAR in told(services, twilio, "+12175550170")[0], "what is found next is told"
+        post_status(runtime)
+        assert CLEAR in list_texts(runtime, twilio, "+12175550170")[0], "what is found next is told"
 
 
-def test_older_status_does_not_return(services: Runtime) -> None:
-    set_(services, validity=timedelta(hours=4))
-    newer = set_(services, kind="normal_day", validity=timedelta(minutes=10))
-    withdraw_school_status(services, newer.id, "dana_cole")
-    assert services.statuses.get_current(now()) == {}
+def test_older_status_does_not_return(runtime: Runtime) -> None:
+    post_status(runtime, validity=timedelta(hours=4))
+    newer = post_status(runtime, kind="normal_day", validity=timedelta(minutes=10))
+    withdraw_school_status(runtime, newer.id, "dana_cole")
+    assert runtime.statuses.get_current(now()) == {}
 
 
 @pytest.mark.parametrize(
@@ -201,9 +201,9 @@ def test_older_status_does_not_return(services: Runtime) -> None:
         {"checked_at": NOW - timedelta(hours=2)}, {"checked_at": NOW + timedelta(hours=1)},
     ],
 )  # fmt: skip
-def test_invalid_status_is_refused(services: Runtime, wrong: dict[str, object]) -> None:
+def test_invalid_status_is_refused(runtime: Runtime, wrong: dict[str, object]) -> None:
     with pytest.raises(SchoolStatusError):
-        set_(services, **wrong)  # type: ignore[arg-type]
+        post_status(runtime, **wrong)  # type: ignore[arg-type]
 
 
 def test_no_status_kind_reveals_where_agents_are() -> None:
@@ -223,35 +223,35 @@ def test_only_safety_lead_chain_can_set_status(library: Library) -> None:
 
 
 def test_status_by_text_is_set_and_confirmed_with_its_wording(
-    services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
+    runtime: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family], at_lincoln
 ) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     reply = new_family(DANA).text("STATUS LINCOLN CLEAR")
     assert "Until Tuesday, November 24, 12:00 PM" in reply and CLEAR in reply and "STATUS LINCOLN OFF" in reply
     assert CLEAR in family.text(ASKS)
-    assert any("Dana Cole texted a new status for Lincoln" in one for one in told(services, twilio, SAM))
+    assert any("Dana Cole texted a new status for Lincoln" in one for one in list_texts(runtime, twilio, SAM))
     assert new_family(SAM).text("status lincoln off").startswith("Withdrawn")
     assert "read nothing" in new_family(DANA).text("STATUS Lincoln")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         did = [(one.who, one.what) for one in audit_log.list_newest(db, 5, "school lincoln")]
     assert did == [("sam_ortiz", "withdrew a school status"), ("dana_cole", "set a school status")]
 
 
 def test_repeated_text_sets_and_sends_once(
-    services: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family]
+    runtime: Runtime, twilio: TwilioStandIn, new_family: Callable[[str], Family]
 ) -> None:
     for _ in range(2):
         new_family(DANA).text("STATUS LINCOLN CLEAR", MessageSid="SM" + "a" * 32)
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert len(school_statuses.list_newest(db, "lincoln", 9)) == 1
-    assert len(told(services, twilio, SAM)) == 1
+    assert len(list_texts(runtime, twilio, SAM)) == 1
 
 
-def test_staff_outside_the_chain_set_nothing(services: Runtime, new_family: Callable[[str], Family]) -> None:
+def test_staff_outside_the_chain_set_nothing(runtime: Runtime, new_family: Callable[[str], Family]) -> None:
     assert "Only the safety lead" in new_family(KIM).text("STATUS LINCOLN CLEAR")
     assert "Only the safety lead" in new_family(SAM).text("STATUS HARBOR CLEAR")
     new_family("+12175550188").text("STATUS LINCOLN CLEAR")
-    assert services.statuses.get_current(now()) == {}
+    assert runtime.statuses.get_current(now()) == {}
 
 
 @pytest.mark.parametrize(
@@ -275,11 +275,11 @@ def test_any_text_is_parsed_without_error(library: Library, text: str) -> None:
     parse(library.district, text)
 
 
-# Without waiting
+# Without delay
 
 
 def test_messages_do_not_query_the_database_for_status(
-    services: Runtime, at_lincoln, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, at_lincoln, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     family, asked = at_lincoln("+12175550170"), []
     monkeypatch.setattr(school_statuses, "find_current_by_school", lambda db, at: asked.append(at) or {})
@@ -288,23 +288,23 @@ def test_messages_do_not_query_the_database_for_status(
     assert len(asked) == 1
 
 
-def test_unreachable_database_gives_no_status(services: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_database_gives_no_status(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     from sqlalchemy.exc import OperationalError
 
-    set_(services)
+    post_status(runtime)
 
     def away(db: object, at: object) -> None:
         raise OperationalError("", {}, Exception())
 
     monkeypatch.setattr(school_statuses, "find_current_by_school", away)
-    assert services.statuses.get_current(now()) == {}
+    assert runtime.statuses.get_current(now()) == {}
 
 
-def test_opted_out_family_gets_no_status(services: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
+def test_opted_out_family_gets_no_status(runtime: Runtime, at_lincoln) -> None:  # type: ignore[no-untyped-def]
     family = at_lincoln("+12175550170")
     family.text(ASKS)
     family.text("STOP")
-    set_(services)
-    with services.database.read() as db:
+    post_status(runtime)
+    with runtime.database.read() as db:
         contact = contacts.find(db, family.address)
     assert contact and contact.opted_out_at

@@ -1,1 +1,1 @@
-"""What docs/security.md promises against whom; each test is named there."""
+"""What docs/security.md promises against each attacker; it names each test."""

@@ -1,4 +1,4 @@
-"""The console as a careful attacker reads it: every page that links lead to, every form in them, what stands in each."""
+"""The console as a careful attacker reads it: every linked page, every form, and their content."""
 
 import re
 from collections import Counter
@@ -8,8 +8,14 @@ from urllib.parse import urljoin, urlsplit
 
 from flask.testing import FlaskClient
 
-OUT = ("/console/logout", "/console/account", "/console/people/do", "/console/login", "/console/people/password")
-"""Forms that would end the session, or the login, of who looks."""
+EXCLUDED_PATHS = (
+    "/console/logout",
+    "/console/account",
+    "/console/people/do",
+    "/console/login",
+    "/console/people/password",
+)
+"""Forms that would end the session or the login of the user."""
 FILES, OF_A_KIND = re.compile(r"\.(csv|pdf|png|mp3|ogg|ics)\b|/flyer|/handouts/"), 3
 LOADS = ("src", "href", "action", "formaction", "poster", "data", "srcdoc", "hx-get", "hx-post")
 NOT_TEXT = ("hidden", "checkbox", "radio", "submit", "file", "password")
@@ -22,12 +28,12 @@ class Form:
     method: str
     hidden: dict[str, str] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
-    """Name → type of each field in which somebody writes."""
+    """Name → type of each text field."""
 
 
 @dataclass
-class Seen(HTMLParser):
-    """One page, parsed: what runs or loads in it, where it leads, its forms and its words."""
+class ParsedPage(HTMLParser):
+    """One parsed page: what runs or loads in it, its links, its forms, and its words."""
 
     path: str
 
@@ -68,7 +74,7 @@ class Seen(HTMLParser):
 
     @property
     def dangers(self) -> list[str]:
-        """What would run, or load from elsewhere, or came out of somebody's text as an element."""
+        """Return what would run, load from elsewhere, or turned user text into an element."""
         found = [f"<{tag}>" for tag, _ in self.elements if tag.startswith("xss")]
         for tag, given in self.elements:
             found += [f"<{tag} {name}>" for name in given if name.startswith("on") or name in ("style", "srcdoc")]
@@ -84,10 +90,10 @@ def _elsewhere(tag: str, address: str) -> bool:
     return scheme not in ("", "data") or address.startswith("//")
 
 
-def look(client: FlaskClient, path: str) -> Seen | None:
-    """The page, parsed; None for what is no page."""
+def get_page(client: FlaskClient, path: str) -> ParsedPage | None:
+    """Return the parsed page; None for other content."""
     answer = client.get(path, follow_redirects=True)
-    page = Seen(path)
+    page = ParsedPage(path)
     shown = answer.mimetype == "text/html"
     if shown:
         page.feed(answer.text)
@@ -95,17 +101,17 @@ def look(client: FlaskClient, path: str) -> Seen | None:
     return page if shown else None
 
 
-def crawl(client: FlaskClient, start: list[str]) -> list[Seen]:
-    """Every kind of page of the console that links lead to from these, and a few of each kind."""
+def crawl(client: FlaskClient, start: list[str]) -> list[ParsedPage]:
+    """Return every kind of console page that is linked from these, and a few of each kind."""
     waiting, known, kinds = list(start), set(start), Counter(map(kind_of, start))
     found = []
     while waiting:
-        page = look(client, waiting.pop(0))
+        page = get_page(client, waiting.pop(0))
         if page is None:
             continue
         found.append(page)
         for link in sorted(page.links - known):
-            if link.startswith("/console/") and not link.startswith(OUT) and not FILES.search(link):
+            if link.startswith("/console/") and not link.startswith(EXCLUDED_PATHS) and not FILES.search(link):
                 known.add(link)
                 kinds[kind_of(link)] += 1
                 waiting += [link] if kinds[kind_of(link)] <= OF_A_KIND else []
@@ -113,7 +119,7 @@ def crawl(client: FlaskClient, start: list[str]) -> list[Seen]:
 
 
 def kind_of(link: str) -> str:
-    """The address without numbers, keys and languages, and without what a query asks for."""
+    """Return the address without numbers, keys, languages, and query values."""
     parts = urlsplit(link)
     return (
         re.sub(r"/([0-9a-f]{8,}|\d+|[a-z]{2,3})(?=/|$)", "/1", parts.path)
@@ -122,9 +128,9 @@ def kind_of(link: str) -> str:
     )
 
 
-def fill(client: FlaskClient, form: Form, text: str, link: str) -> int:
-    """Send the form with this text in every field that takes words; the status."""
-    if form.method.lower() != "post" or form.action.startswith(OUT):
+def submit_form(client: FlaskClient, form: Form, text: str, link: str) -> int:
+    """Send the form with this text in every text field; return the status."""
+    if form.method.lower() != "post" or form.action.startswith(EXCLUDED_PATHS):
         return 0
     given = {name: _value(name, kind, text, link) for name, kind in form.texts.items()}
     answer = client.post(form.action, data={**form.hidden, **given})

@@ -1,17 +1,17 @@
-"""docs/security.md promises nothing that no test holds: each test that it names exists."""
+"""Every test that docs/security.md names exists."""
 
 import ast
 import re
 
 from bot.base.settings import ROOT
 
-NAMED = re.compile(r"`(?P<file>tests/[\w/]+\.py)?::(?P<test>test_\w+)`")
+TEST_REFERENCE = re.compile(r"`(?P<file>tests/[\w/]+\.py)?::(?P<test>test_\w+)`")
 
 
 def test_every_documented_test_exists() -> None:
-    """A name that begins with `::` stands in the file that was named before it."""
+    """A name that begins with `::` belongs to the file named before it."""
     file, named = "", []
-    for found in NAMED.finditer((ROOT / "docs/security.md").read_text()):
+    for found in TEST_REFERENCE.finditer((ROOT / "docs/security.md").read_text()):
         file = found["file"] or file
         named.append((file, found["test"]))
     missing = [f"{file}::{test}" for file, test in named if test not in names_in(file)]

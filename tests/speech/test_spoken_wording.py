@@ -1,4 +1,4 @@
-"""What a caller hears is worded for the ear; what is kept, and what is sent to the phone, is as it was written."""
+"""Callers hear spoken wording. Stored texts and texts sent to the phone keep the written wording."""
 
 from dataclasses import replace
 from datetime import date
@@ -33,7 +33,7 @@ from tests.conftest import NOW
 FILE = settings.ROOT / "flows/spoken.yaml"
 MENU = "How can I help? Reply with a number, or write your question in your own words."
 THANKS = "Thank you for asking. You can write here again, or call {office_phone}."
-KEEP = "No, keep writing"
+KEEP_WRITING = "No, keep writing"
 
 
 def test_spoken_texts_never_mention_writing_replying_or_looking(library: Library) -> None:
@@ -56,7 +56,7 @@ def test_written_only_words_are_recognized(text: str) -> None:
 
 
 def test_values_and_numbers_are_kept(library: Library) -> None:
-    reply = f"Hello.\n\n{MENU}\n1. Is it safe?\n12. {KEEP}\n\n{THANKS.format(office_phone='(217) 555-0100')}"
+    reply = f"Hello.\n\n{MENU}\n1. Is it safe?\n12. {KEEP_WRITING}\n\n{THANKS.format(office_phone='(217) 555-0100')}"
     assert render_spoken_reply(library, "en", reply) == (
         "Hello.\n\nHow can I help? Please press one of the numbers.\n1. Is it safe?\n12. No, keep the messages\n\n"
         "Thank you for asking. You can call here again, or call the school office: (217) 555-0100."
@@ -66,13 +66,13 @@ def test_values_and_numbers_are_kept(library: Library) -> None:
 def test_longer_text_is_not_split_at_a_shorter_one(library: Library) -> None:
     longer = "I did not understand that. Please reply with one of the numbers."
     assert render_spoken_reply(library, "en", longer) == library.spoken_texts[longer]
-    assert render_spoken_reply(library, "en", f"She wrote: {KEEP}") == f"She wrote: {KEEP}"
+    assert render_spoken_reply(library, "en", f"She wrote: {KEEP_WRITING}") == f"She wrote: {KEEP_WRITING}"
 
 
 def test_other_language_uses_spoken_texts_or_falls_back_to_written(library: Library) -> None:
     spanish = {
         MENU: CatalogText("¿Cómo puedo ayudar? Responda.", is_draft=True),
-        KEEP: CatalogText("No, sigan escribiendo"),
+        KEEP_WRITING: CatalogText("No, sigan escribiendo"),
     }
     some = replace(library, catalogs=Catalogs({"es": {**spanish, library.spoken_texts[MENU]: CatalogText("Oprima.")}}))
     assert (
@@ -80,7 +80,7 @@ def test_other_language_uses_spoken_texts_or_falls_back_to_written(library: Libr
         == "Oprima.\n1. No, sigan escribiendo"
     )
     assert (
-        find_spoken_english(some, "es", KEEP) == KEEP
+        find_spoken_english(some, "es", KEEP_WRITING) == KEEP_WRITING
         and find_spoken_english(some, "es", MENU) == library.spoken_texts[MENU]
     )
     items = {item.text for item in collect_recordable_texts(some, "es", NOW).items}
@@ -132,7 +132,7 @@ def test_invalid_spoken_pair_stops_the_start(tmp_path: Path, pairs: str, wrong: 
 
 
 def test_fact_recording_outlives_its_next_check(library: Library) -> None:
-    """Only the day is recorded anew, once for all facts that were checked on it."""
+    """Only the date is recorded again, once for all facts checked on that day."""
     later = {name: fact.model_copy(update={"reviewed_on": date(2026, 11, 24)}) for name, fact in library.facts.items()}
     for language in ("en", "so", "fa"):
         before = collect_recordable_texts(library, language, NOW).keys

@@ -1,4 +1,4 @@
-"""What is written becomes what is said."""
+"""Written text becomes speech."""
 
 import re
 
@@ -16,7 +16,7 @@ from bot.speech.utterances import (
     split_utterances,
 )
 from bot.web.webhooks.twiml_speech import Speaker, split_into_parts, split_sentences
-from tests.twiml.checking import problems
+from tests.twiml.checking import find_problems
 
 
 def test_choices_keep_numbers_and_links_are_not_spoken() -> None:
@@ -62,7 +62,7 @@ def test_any_text_is_spoken_completely_in_parts_twilio_accepts(language: str, te
         assert re.findall(r"\w", "".join(parts)) == re.findall(r"\w", text)
     document = VoiceResponse()
     Speaker(language, is_slow=slowly).say_text(document, re.sub(r"[^\w\s.,!?።。؟]", "", text))
-    assert not [one for one in problems(str(document), "Voice") if "too long" in one or "says nothing" in one]
+    assert not [one for one in find_problems(str(document), "Voice") if "too long" in one or "says nothing" in one]
 
 
 def test_long_text_is_split_between_sentences() -> None:

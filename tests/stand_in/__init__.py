@@ -1,8 +1,8 @@
-"""A stand-in of Twilio's Messages and Calls APIs for our tests; no test of ours ever talks to Twilio itself.
+"""A stand-in of Twilio's Messages and Calls APIs for tests. No test calls Twilio.
 
-`twilio.TwilioStandIn` runs inside the test process, `process.TwilioProcess` (or `python -m tests.stand_in`)
-beside it, and `payloads` holds the webhook forms.  What is known of Twilio comes from its public pages and
-from captures, read in November 2026; what is a guess says so where it stands.
+`twilio.TwilioStandIn` runs inside the test process. `process.TwilioProcess` (or `python -m tests.stand_in`) runs
+beside it. `payloads` holds the webhook forms. The facts about Twilio come from its public pages and from captures,
+read in November 2026. Comments mark each guess.
 """
 
 from .answering import Heard, Line

@@ -1,6 +1,6 @@
-"""`python -m tests.stand_in --port 8089 --account-sid AC… --auth-token …`: the stand-in as its own process.
+"""Run the stand-in in its own process: `python -m tests.stand_in --port 8089 --account-sid AC… --auth-token …`.
 
-It prints its URL on one line when it serves, and stops on SIGTERM or SIGINT.
+When it serves, it prints its URL on one line. It stops on SIGTERM or SIGINT.
 """
 
 import argparse
@@ -12,9 +12,9 @@ from .twilio import TwilioStandIn
 
 
 def main() -> None:
-    """Serve until told to stop."""
+    """Serve until a signal stops the process."""
     parser = argparse.ArgumentParser(prog="python -m tests.stand_in", description="A stand-in of Twilio's Messages API")
-    parser.add_argument("--port", type=int, default=8089, help="0: any free one")
+    parser.add_argument("--port", type=int, default=8089, help="0 for any free port")
     parser.add_argument("--account-sid", default=ACCOUNT)
     parser.add_argument("--auth-token", required=True)
     parser.add_argument(
@@ -22,7 +22,7 @@ def main() -> None:
         action="append",
         default=[],
         metavar="PUBLIC=LOCAL",
-        help="where a public base URL really is (may be repeated)",
+        help="the local URL of a public base URL (repeatable)",
     )
     args = parser.parse_args()
     stop = threading.Event()

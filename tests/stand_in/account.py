@@ -1,7 +1,7 @@
-"""What an account holds: its state, its numbers, its Messaging Services.  Field names: Twilio's OpenAPI file of April 2026.
+"""An account: its state, numbers, and Messaging Services. Field names: Twilio's OpenAPI file of April 2026.
 
-That an account which is not active is answered with 20005 is Twilio's dictionary of errors; with which HTTP status, and
-whether its own state can still be read, is a guess.
+Twilio's error dictionary says that requests for an inactive account get error 20005. The HTTP status is a guess, and
+so is whether its state can still be read.
 """
 
 import re
@@ -31,24 +31,24 @@ OF_A_SERVICE: dict[str, object] = {
 
 @dataclass
 class Holdings:
-    """What a test arranges: `status` and `type` of the account, what is set of its numbers and services."""
+    """The account that a test arranges: its `status` and `type`, and the fields of its numbers and services."""
 
     status: str = "active"
     type: str = "Full"
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    services: dict[str, dict[str, Any]] = field(default_factory=dict)
+    runtime: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def own(self, number: str, **given: object) -> None:
-        """The account has this number, set up so; a field that Twilio does not know is refused."""
+        """Add a number with these fields. A field that Twilio doesn't have raises ValueError."""
         self.numbers[number] = _set(OF_A_NUMBER, given) | {"phone_number": number}
 
     def serve(self, sid: str, **given: object) -> None:
-        """The account has this Messaging Service."""
-        self.services[sid] = _set(OF_A_SERVICE, given) | {"sid": sid}
+        """Add a Messaging Service with these fields."""
+        self.runtime[sid] = _set(OF_A_SERVICE, given) | {"sid": sid}
 
 
 def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, Any] | None:
-    """The document, None if the path is about something else, or Refused."""
+    """Return the document, or None for another path. Raises RequestRefusedError."""
     held, given = ledger.holdings, dict(parse_qsl(query, keep_blank_values=True))
     if held.status == "closed":
         raise RequestRefusedError(20005, "Account not active", 403)
@@ -63,18 +63,18 @@ def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, An
 
 
 def _service(held: Holdings, sid: str) -> dict[str, Any]:
-    if sid not in held.services:
+    if sid not in held.runtime:
         raise RequestRefusedError(20404, f"The requested resource /Services/{sid} was not found", 404)
-    return held.services[sid]
+    return held.runtime[sid]
 
 
 def _numbers(held: Holdings, given: dict[str, str]) -> dict[str, Any]:
-    """Twilio's filter finds every number that has the given one in it."""
+    """List the numbers that contain the requested number, as Twilio's filter does."""
     unknown = set(given) - {"PhoneNumber", "PageSize", "Page"}
     wanted = given.get("PhoneNumber", "")
     if unknown or not PHONE.fullmatch(wanted):
         raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown)) or 'PhoneNumber'}")
-    rows = [one for number, one in held.numbers.items() if wanted in number]
+    rows = [row for number, row in held.numbers.items() if wanted in number]
     return {"incoming_phone_numbers": rows, "page": 0, "page_size": 50, "next_page_uri": None}
 
 

@@ -1,4 +1,4 @@
-"""Calls come to life: a phone that rings, is picked up, on which a key is pressed; or the app's own line is called."""
+"""Play calls: a phone rings, someone picks up and presses a key, or someone calls the app."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ EVENT_OF = {"in-progress": "answered", "completed": "completed", **dict.fromkeys
 
 @dataclass(frozen=True)
 class Heard:
-    """One answer of the app to a call: what is said while a key may be pressed (`asked`), and afterwards (`said`)."""
+    """An answer of the app to a call: the texts while a key can be pressed (`asked`), and after that (`said`)."""
 
     status: int | None
     text: str
@@ -35,20 +35,20 @@ class Heard:
 
     @property
     def words(self) -> str:
-        """Everything that is said, in order."""
+        """Return all texts of the answer, in order."""
         return " ".join(self.asked + self.said)
 
 
 @dataclass(frozen=True)
 class Line:
-    """An account's way to the app: who signs, and where the app really is."""
+    """The connection of an account to the app: the account that signs, and the local URL of the app."""
 
     account_sid: str
     auth_token: str
     reach: Mapping[str, str]
 
     def ask(self, url: str, params: Mapping[str, str], signature: str | None = COMPUTED) -> Heard:
-        """Ask the app what to say, as Twilio does."""
+        """Post a callback of a call to the app, as Twilio does, and return its answer."""
         form = {"AccountSid": self.account_sid, "ApiVersion": "2010-04-01", **params}
         if signature == COMPUTED:
             signature = sign(self.auth_token, url, form)
@@ -57,7 +57,7 @@ class Line:
         return read_voice(answer.status, answer.content_type, answer.text)
 
     def report(self, call: Call, status: str) -> Callback | None:
-        """The status callback, if the call asked for one of this event."""
+        """Post the status callback if the call requested one for this event."""
         call.status = status
         if not call.status_callback or EVENT_OF.get(status, status) not in call.events:
             return None
@@ -67,7 +67,7 @@ class Line:
         return Callback(call.status_callback, form, "", answer.status, answer.text[:2000], time.time())
 
     def pick_up(self, call: Call, press: str | None = None, machine: bool = False) -> Iterator[Heard | Callback | None]:
-        """A person (or a machine) answers, listens, presses a key if the call asks for one, and is hung up on."""
+        """Let a person or a machine answer, listen, and press a key if the call asks for one. Then the call ends."""
         if "MachineDetection" in call.params:
             call.answered_by = "machine_end_beep" if machine else "human"
         for status in ("initiated", "ringing", "in-progress"):
@@ -79,7 +79,7 @@ class Line:
         yield self.report(call, "completed")
 
     def miss(self, call: Call, how: str) -> Iterator[Callback | None]:
-        """Nobody answers: one of ENDS."""
+        """End the call without an answer, with one of ENDS."""
         if how not in ENDS:
             raise ValueError(f"no such end of a call: {how}")
         for status in ("initiated", how) if how in ("failed", "canceled") else ("initiated", "ringing", how):
@@ -87,20 +87,22 @@ class Line:
 
 
 def form_of(call: Call) -> dict[str, str]:
-    """What Twilio says of a call in each of its requests."""
-    parties = {"From": call.sender, "Caller": call.sender, "To": call.to, "Called": call.to}
-    told = {"AnsweredBy": call.answered_by} if call.answered_by and call.status in ("in-progress", "completed") else {}
-    return {"CallSid": call.sid, "CallStatus": call.status, "Direction": "outbound-api", **parties, **told}
+    """Return the form of a call that Twilio posts in each callback."""
+    form = {"CallSid": call.sid, "CallStatus": call.status, "Direction": "outbound-api"}
+    form |= {"From": call.sender, "Caller": call.sender, "To": call.to, "Called": call.to}
+    if call.answered_by and call.status in ("in-progress", "completed"):
+        form["AnsweredBy"] = call.answered_by
+    return form
 
 
 def form_of_inbound(caller: str, line: str, **more: str) -> dict[str, str]:
-    """What Twilio says when somebody rings the line."""
+    """Return the form that Twilio posts for an incoming call."""
     parties = {"From": caller, "Caller": caller, "To": line, "Called": line, "FromCity": "SEATTLE", "FromState": "WA"}
     return {"CallSid": new_sid("CA"), "CallStatus": "ringing", "Direction": "inbound", **parties, **more}
 
 
 def read_voice(status: int | None, content_type: str, text: str) -> Heard:
-    """An answer, read as TwiML for voice."""
+    """Parse an answer as TwiML for voice."""
     _, error = read_twiml(status, content_type, text)
     if error is None and text:
         check(text, "Voice")
@@ -111,14 +113,14 @@ def read_voice(status: int | None, content_type: str, text: str) -> Heard:
         status=status,
         text=text,
         error=error,
-        asked=[] if gather is None else [_words(one) for one in gather.findall("Say")],
-        said=[_words(one) for one in root.findall("Say")],
-        languages={one.get("language", "") for one in root.iter("Say")},
+        asked=[] if gather is None else [_words(verb) for verb in gather.findall("Say")],
+        said=[_words(verb) for verb in root.findall("Say")],
+        languages={verb.get("language", "") for verb in root.iter("Say")},
         action=given.get("action"),
         seconds=int(given["timeout"]) if "timeout" in given else None,
         hangs_up=root.find("Hangup") is not None,
     )
 
 
-def _words(said: ElementTree.Element) -> str:
-    return "".join(said.itertext())
+def _words(verb: ElementTree.Element) -> str:
+    return "".join(verb.itertext())

@@ -1,4 +1,4 @@
-"""The routes of the Messages and Calls APIs, without HTTP around them."""
+"""The routes of the Messages and Calls APIs, without HTTP."""
 
 import base64
 import hmac
@@ -27,21 +27,21 @@ BUSY = {
 
 
 class ConnectionDroppedError(Exception):
-    """The connection is to be closed without an answer."""
+    """Close the connection without an answer."""
 
 
 class GarbledAnswerError(Exception):
-    """Something between us and Twilio answers in its stead."""
+    """Answer with a page that isn't Twilio's, as a proxy would."""
 
 
 class Api:
-    """Answers calls from the ledger; `on_accept` is told of each message taken, `stopped` ends every hang."""
+    """Answer requests from the ledger. `on_accept` gets each accepted message. `stopped` ends all `hang` faults."""
 
     def __init__(self, ledger: Ledger, on_accept: Callable[[Accepted], None], stopped: threading.Event) -> None:
         self.ledger, self.on_accept, self.stopped = ledger, on_accept, stopped
 
     def answer(self, method: str, path: str, query: str, raw: bytes, authorization: str) -> Answer:
-        """Status and document; Refused, Dropped or Garbled otherwise."""
+        """Return the status and the document. Raises RequestRefusedError or another error of this module."""
         pair = f"{self.ledger.account_sid}:{self.ledger.auth_token}".encode()
         if not hmac.compare_digest(authorization.encode(), b"Basic " + base64.b64encode(pair)):
             raise RequestRefusedError(20003, "Authenticate", 401)
@@ -65,7 +65,7 @@ class Api:
         fault = self.ledger.take_fault(form.get("To", [""])[0], "create")
         self._before(fault)
         message = self.ledger.accept(form)
-        document = message.resource(self.ledger.account_sid)  # as it is now, before any callback
+        document = message.resource(self.ledger.account_sid)  # the state before any callback
         self.on_accept(message)
         self._after(fault)
         return 201, document
@@ -78,7 +78,7 @@ class Api:
         return 201, document
 
     def _calls(self, sid: str | None, query: str) -> Answer:
-        """The list of calls, or one of them."""
+        """Return the list of calls, or one call."""
         with self.ledger.changed:
             calls = [call for call in self.ledger.calls if sid in (None, call.sid)]
         if sid is None:
@@ -88,10 +88,10 @@ class Api:
         return 200, calls[0].resource(self.ledger.account_sid)
 
     def _list(self, query: str) -> Answer:
-        given = dict(parse_qsl(query, keep_blank_values=True))
-        fault = self.ledger.take_fault(given.get("To"), "list")
+        params = dict(parse_qsl(query, keep_blank_values=True))
+        fault = self.ledger.take_fault(params.get("To"), "list")
         self._before(fault)
-        document = page(self.ledger, given)
+        document = page(self.ledger, params)
         self._after(fault)
         return 200, document
 
@@ -103,7 +103,7 @@ class Api:
         return 200, message.resource(self.ledger.account_sid)
 
     def _update(self, sid: str, form: Form) -> Answer:
-        """Only a redaction, by an empty Body (update() of the Python client); there is nothing to cancel."""
+        """Redact a message: the form must be an empty Body (update() of the Python client)."""
         message = self.ledger.find(sid)
         fault = self.ledger.take_fault(message.to, "update")
         self._before(fault)
@@ -133,7 +133,7 @@ class Api:
 
 
 def read_form(raw: bytes) -> Form:
-    """The posted form, empty values kept; anything but UTF-8 is refused."""
+    """Parse a posted form with its empty values. Raises RequestRefusedError unless it is UTF-8."""
     try:
         return parse_qs(raw.decode("ascii"), keep_blank_values=True, errors="strict")
     except UnicodeDecodeError:

@@ -1,6 +1,6 @@
-"""Status callbacks: each message's life, posted as its CallbackPlan says.
+"""Post the status callbacks of each message as its CallbackPlan says.
 
-One attempt each: Twilio calls them best-effort, and by default repeats only what found no connection.
+Each callback gets one attempt. Twilio calls them best-effort, and by default retries only without a connection.
 """
 
 import heapq
@@ -22,7 +22,7 @@ Job = Callable[[], None]
 
 
 class Postman:
-    """Carries callbacks when they are due.  Its clock is the monotonic one: frozen time does not stop it."""
+    """Posts callbacks when they are due. It uses the monotonic clock, so frozen time doesn't stop it."""
 
     def __init__(self, ledger: Ledger, reach: Mapping[str, str]) -> None:
         self.ledger, self.reach = ledger, reach
@@ -33,10 +33,11 @@ class Postman:
         threading.Thread(target=self._run, name="twilio-postman", daemon=True).start()
 
     def start(self, message: Accepted) -> None:
-        """Begin a message's life."""
+        """Schedule the callbacks of a message."""
         plan = self.ledger.plan_for(message)
         steps = self.ledger.steps(message)
-        steps = steps[::-1] if plan.out_of_order else steps
+        if plan.out_of_order:
+            steps = steps[::-1]
         posts = [step for step in steps for _ in range(plan.copies)]
         if plan.together:
             for step in posts:
@@ -45,7 +46,7 @@ class Postman:
             self._later(plan.delay, partial(self._step, message, plan, posts))
 
     def close(self) -> None:
-        """Drop what is not posted yet."""
+        """Drop the callbacks that aren't posted yet."""
         with self._wake:
             self._closed = True
             self._wake.notify()
@@ -93,7 +94,7 @@ class Postman:
             try:
                 self._pool.submit(self._done, job)
             except RuntimeError:
-                return  # closed meanwhile
+                return  # closed in the meantime
 
     def _next(self) -> Job | None:
         with self._wake:

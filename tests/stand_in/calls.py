@@ -1,4 +1,4 @@
-"""The Calls API: what it refuses, how a call looks, the list.  The codes are Twilio's dictionary's, the texts guesses."""
+"""The Calls API: its errors, its resource, and its list. The codes are from Twilio's error dictionary, the texts guesses."""
 
 import re
 import time
@@ -30,7 +30,7 @@ TWIML_CHARACTERS = 4000
 
 @dataclass(kw_only=True)
 class Call:
-    """A call the stand-in took on; nobody's phone rings until a test says so (answering.py)."""
+    """An accepted call. The phone rings when a test says so (answering.py)."""
 
     sid: str
     to: str
@@ -46,7 +46,7 @@ class Call:
     status: str = "queued"
 
     def resource(self, account_sid: str) -> dict[str, Any]:
-        """The call as the API shows it."""
+        """Return the call as the API shows it."""
         return {
             "sid": self.sid,
             "account_sid": account_sid,
@@ -67,20 +67,20 @@ class Call:
 
 
 def check_call(form: Form, senders: Collection[str]) -> Call:
-    """The call these parameters ask for, or Refused.  Empty `senders` allow any."""
+    """Return the call that a form requests. Empty `senders` allow any. Raises RequestRefusedError."""
     for name, values in form.items():
         if name not in KNOWN or (len(values) > 1 and name not in REPEATABLE):
             raise RequestRefusedError(20001, f"Invalid parameter {name}")
-    one = {name: values[0] for name, values in form.items()}
-    to, sender, events = one.get("To", ""), one.get("From", ""), form.get("StatusCallbackEvent", [])
+    params = {name: values[0] for name, values in form.items()}
+    to, sender, events = params.get("To", ""), params.get("From", ""), form.get("StatusCallbackEvent", [])
     _check_numbers(to, sender, senders)
-    _check_words(one.get("Url", ""), one.get("Twiml", ""))
-    callback, timeout = one.get("StatusCallback", ""), one.get("Timeout", "60")
+    _check_words(params.get("Url", ""), params.get("Twiml", ""))
+    callback, timeout = params.get("StatusCallback", ""), params.get("Timeout", "60")
     if callback and not well_formed(callback):
         raise RequestRefusedError(21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
     if not set(events) <= set(EVENTS):
         raise RequestRefusedError(21626, "Invalid StatusCallbackEvent")
-    if one.get("MachineDetection", "Enable") not in ("Enable", "DetectMessageEnd"):
+    if params.get("MachineDetection", "Enable") not in ("Enable", "DetectMessageEnd"):
         raise RequestRefusedError(20001, "MachineDetection is Enable or DetectMessageEnd")
     if not (re.fullmatch(r"\d{1,3}", timeout) and 5 <= int(timeout) <= 600):
         raise RequestRefusedError(20001, "Timeout is from 5 to 600 seconds")
@@ -89,8 +89,8 @@ def check_call(form: Form, senders: Collection[str]) -> Call:
         to=to,
         sender=sender,
         at=time.time(),
-        url=one.get("Url", ""),
-        twiml=one.get("Twiml", ""),
+        url=params.get("Url", ""),
+        twiml=params.get("Twiml", ""),
         timeout=int(timeout),
         status_callback=callback,
         events=events or ["completed"],
@@ -99,7 +99,7 @@ def check_call(form: Form, senders: Collection[str]) -> Call:
 
 
 def page_of_calls(calls: Sequence[Call], account_sid: str, query: dict[str, str]) -> dict[str, Any]:
-    """The list, newest first; one page, which is all that a test needs."""
+    """Return the list of calls, newest first, on one page."""
     unknown = set(query) - {"To", "From", "Status", "PageSize", "Page"}
     if unknown:
         raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown))}")
@@ -117,7 +117,7 @@ def _check_numbers(to: str, sender: str, senders: Collection[str]) -> None:
     if not PHONE.fullmatch(to):
         raise RequestRefusedError(21211, f"Invalid 'To' Phone Number: {to}")
     if not PHONE.fullmatch(sender):
-        raise RequestRefusedError(21212, f"Invalid From Number: {sender}")  # a short code cannot call
+        raise RequestRefusedError(21212, f"Invalid From Number: {sender}")  # a short code can't call
     if senders and sender not in senders:
         raise RequestRefusedError(21210, f"{sender} is not a number of this account")
 

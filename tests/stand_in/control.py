@@ -1,4 +1,4 @@
-"""Looking in and arranging trouble from another process: `/_control/…`, JSON both ways, no password."""
+"""Read the records and arrange faults from another process: `/_control/…`, with JSON both ways and no password."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,13 @@ from .records import CallbackPlan
 
 
 def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
-    """GET messages, calls, requests, callbacks, pending, media; POST fail_next, calm, number, opt_out, close_window,
-    heard_from, plan, put_media.
+    """Return the status and the document of a control route.
 
-    The POSTs take the arguments of the Ledger's method of that name; `plan` those of CallbackPlan, `put_media` a name
-    and the seconds that the file takes.
+    GET: messages, calls, requests, callbacks, pending, media.
+    POST: fail_next, calm, number, opt_out, close_window, heard_from, plan, put_media.
+
+    A POST takes the arguments of the Ledger's method with the same name. `plan` takes those of CallbackPlan, and
+    `put_media` a SID and the seconds before the download begins.
     """
     name = path.removeprefix("/_control/")
     records: dict[str, list[Any]] = {
@@ -26,7 +28,7 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
     if name == "pending":
         return 200, ledger.pending
     if name == "media":
-        return 200, {"files": sorted(ledger.media.files), "asked": [asdict(one) for one in ledger.media.asked]}
+        return 200, {"files": sorted(ledger.media.files), "asked": [asdict(request) for request in ledger.media.asked]}
     if name in records:
         with ledger.changed:
             return 200, [asdict(record) for record in records[name]]
@@ -38,7 +40,7 @@ def answer(ledger: Ledger, path: str, raw: bytes) -> tuple[int, object]:
         "close_window": ledger.close_window,
         "heard_from": ledger.heard_from,
         "put_media": lambda sid, seconds: ledger.media.put(b"OggS", sid=sid, seconds=seconds) and None,
-        "plan": lambda **given: setattr(ledger, "plan", CallbackPlan(**given)),
+        "plan": lambda **options: setattr(ledger, "plan", CallbackPlan(**options)),
     }
     if name not in actions:
         return 404, {"problem": f"no control route {name}"}

@@ -1,4 +1,4 @@
-"""A stand-in of the address that googletrans asks: checks what it gets, answers in Google's shape, fails on order."""
+"""A stand-in of the URL that googletrans requests. It checks requests, answers in Google's format, and can fail."""
 
 import json
 import time
@@ -12,17 +12,17 @@ Mood = Literal["well", "busy", "broken", "garbage", "unchanged", "loses_marks", 
 
 
 class GoogleStandIn:
-    """As a context manager: `url` for GOOGLETRANS_BASE, `asked` holds (text, source, target) of each request.
+    """A context manager with `url` for GOOGLETRANS_BASE. `asked` holds (text, source, target) of each request.
 
-    "Translates" by writing the target's code in front and small letters large, so that a test sees what was done.
+    A "translation" is the target's code and the text in uppercase, so that a test recognizes it.
     """
 
     def __init__(self) -> None:
         self.mood: Mood = "well"
         self.cannot: str | None = None
-        """Texts with this word come back unchanged, whatever the mood."""
+        """Texts with this word come back unchanged, in any mood."""
         self.says: dict[str, str] = {}
-        """What it says to these very texts, for a test that people look at."""
+        """Fixed translations by text, for a test that shows them."""
         self.asked: list[tuple[str, str, str]] = []
         stand_in = self
 
@@ -39,22 +39,22 @@ class GoogleStandIn:
                 self.wfile.write(data)
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing: `asked` has it all."""
+                """Print nothing, because `asked` records each request."""
 
         class Quiet(ThreadingHTTPServer):
             def handle_error(self, request: object, client_address: object) -> None:
-                """Whoever asked has hung up, as a test wanted: nothing to print into another test's output."""
+                """Print nothing when a client closes the connection, as a test may want."""
 
         self._server = Quiet(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def answer(self, path: str) -> tuple[int, str]:
-        """Status and body for one request."""
+        """Return the status and the body for one request."""
         parts = urlsplit(path)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if parts.path != "/translate_a/single" or not {"q", "sl", "tl"} <= set(query):
-            return 400, "not what googletrans asks"
+            return 400, "googletrans sends no such request"
         text, target = query["q"], query["tl"]
         self.asked.append((text, query["sl"], target))
         if self.mood == "slow":
@@ -68,7 +68,7 @@ class GoogleStandIn:
         return 200, json.dumps([[[self.translated(text, target), text, None, None, 1]], None, query["sl"]])
 
     def translated(self, text: str, target: str) -> str:
-        """What a phone would show for this text."""
+        """Return the translation of a text."""
         if text in self.says:
             return self.says[text]
         if self.mood == "unchanged" or (self.cannot and self.cannot in text):

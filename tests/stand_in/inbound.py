@@ -1,4 +1,4 @@
-"""Inbound webhooks: a family's message, posted and signed as Twilio does, and what the app says to it."""
+"""Inbound webhooks: a family's message, posted and signed as Twilio does, and the app's answer."""
 
 import uuid
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ COMPUTED = "computed"
 
 @dataclass(frozen=True)
 class Reply:
-    """One answer of the app; `error` is the code Twilio would log for it, None if it is content."""
+    """One answer of the app. `error` is the code that Twilio would log, or None."""
 
     status: int | None
     text: str
@@ -26,7 +26,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Inbound:
-    """What was posted, and the answer to each time it was; the short names are of the last answer."""
+    """A posted form and the answer to each attempt. The properties describe the last answer."""
 
     params: dict[str, str]
     token: str
@@ -34,27 +34,27 @@ class Inbound:
 
     @property
     def sid(self) -> str:
-        """The MessageSid."""
+        """Return the MessageSid."""
         return self.params.get("MessageSid", "")
 
     @property
     def status(self) -> int | None:
-        """HTTP status; None: no answer."""
+        """Return the HTTP status, or None without an answer."""
         return self.replies[-1].status
 
     @property
     def text(self) -> str:
-        """The answer's document."""
+        """Return the document of the answer."""
         return self.replies[-1].text
 
     @property
     def messages(self) -> list[str]:
-        """The texts of its TwiML messages."""
+        """Return the texts of its TwiML messages."""
         return self.replies[-1].messages
 
     @property
     def error(self) -> int | None:
-        """The code Twilio would log."""
+        """Return the code that Twilio would log."""
         return self.replies[-1].error
 
 
@@ -74,7 +74,7 @@ def send_inbound(
     timeout: float = 15.0,
     **params: str,
 ) -> Inbound:
-    """Post an inbound message; see TwilioStandIn.inbound."""
+    """Post an inbound message. For the arguments, see TwilioStandIn.inbound."""
     if raw is None:
         whatsapp = any(params.get(name, "").startswith("whatsapp:") for name in ("From", "To"))
         kind = kind or ("whatsapp_text" if whatsapp else "sms_text")
@@ -85,17 +85,22 @@ def send_inbound(
     if signature == COMPUTED:
         signature = sign(auth_token + ("!" if bad_signature else ""), url, signed)
     token = token or str(uuid.uuid4())
-    signed_as = {} if signature is None else {"X-Twilio-Signature": signature}
-    sent = {"I-Twilio-Idempotency-Token": token, **signed_as, **(headers or {})}
-    answers = [post(url, raw, sent, reach, timeout) for _ in range(times)]
-    return Inbound(
-        params, token, [Reply(a.status, a.text, *read_twiml(a.status, a.content_type, a.text)) for a in answers]
-    )
+    signature_headers = {} if signature is None else {"X-Twilio-Signature": signature}
+    all_headers = {"I-Twilio-Idempotency-Token": token, **signature_headers, **(headers or {})}
+    answers = [post(url, raw, all_headers, reach, timeout) for _ in range(times)]
+    replies = [
+        Reply(answer.status, answer.text, *read_twiml(answer.status, answer.content_type, answer.text))
+        for answer in answers
+    ]
+    return Inbound(params, token, replies)
 
 
 def read_twiml(status: int | None, content_type: str, text: str) -> tuple[list[str], int | None]:
-    """The message texts of a TwiML answer, and the error Twilio would log: 11200 no good answer, 12300 not
-    XML by its type, 12100 not TwiML, 11750 over 64 kB, 21617 a message over 1,600 characters."""
+    """Return the message texts of a TwiML answer, and the error that Twilio would log.
+
+    The errors are 11200 for a bad HTTP status, 12300 for a content type that isn't XML, 12100 for a document that
+    isn't TwiML, 11750 for more than 64 kB, and 21617 for a message of more than 1,600 characters.
+    """
     if status is None or not 200 <= status < 300:
         return [], 11200
     if not text:

@@ -1,4 +1,4 @@
-"""The account as Twilio would hold it: what was accepted, who opted out, what is to go wrong."""
+"""The state of the account at Twilio: accepted messages and calls, opt-outs, and the faults that a test arranges."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ Step = tuple[str, int | None]
 
 
 class Ledger:
-    """All state of the stand-in; every change happens under `changed`, which wakes those who wait for one."""
+    """All state of the stand-in. Every change holds `changed`, and notifies the threads that wait for it."""
 
     def __init__(self, account_sid: str, auth_token: str) -> None:
         self.account_sid, self.auth_token = account_sid, auth_token
@@ -24,37 +24,37 @@ class Ledger:
         self.calls: list[Call] = []
         self.requests: list[Request] = []
         self.callbacks: list[Callback] = []
-        self.senders: set[str] = set()  # empty: any well-formed one
+        self.senders: set[str] = set()  # empty: any well-formed sender
         self.templates: dict[str, str] = {}  # Content SID -> text; empty: any well-formed SID, with no text
-        self.service_sender = "+15550006666"  # whom a Messaging Service chooses
-        self.lists_unsent = True  # does a DateSent filter find messages not sent yet?  Twilio does not say
+        self.service_sender = "+15550006666"  # the sender that a Messaging Service chooses
+        self.lists_unsent = True  # whether a DateSent filter finds unsent messages; Twilio's pages don't say
         self.plan = CallbackPlan()
         self.plans: dict[str, CallbackPlan] = {}  # by number, instead of `plan`
-        self.pending = 0  # callbacks still to come
+        self.pending = 0  # callbacks that are still due
         self._by_sid: dict[str, Accepted] = {}
         self._faults: list[Fault] = []
         self._rules: dict[str, NumberRule] = {}
         self._opted_out: set[str] = set()
         self._closed: dict[str, str] = {}
 
-    # ---- what a test arranges; numbers are exact: "whatsapp:+1…" and "+1…" are two
+    # ---- What a test arranges. Numbers are exact: "whatsapp:+1…" and "+1…" differ.
 
     def fail_next(
         self, kind: str, count: int = 1, to: str | None = None, seconds: float = 30.0, on: str = "create"
     ) -> None:
-        """Spoil the next `count` calls (for `to`): one of FAULTS; `on` create, list, fetch, update or call."""
+        """Make the next `count` requests (for `to`) fail with one of FAULTS. `on`: create, list, fetch, update, or call."""
         if kind not in FAULTS or on not in ("create", "list", "fetch", "update", "call"):
             raise ValueError(f"no such fault: {kind} on {on}")
         with self.changed:
             self._faults.append(Fault(kind, count, to, seconds, on))
 
     def calm(self) -> None:
-        """Nothing is spoiled any more that was not yet."""
+        """Remove the faults that haven't happened yet."""
         with self.changed:
             self._faults.clear()
 
     def number(self, number: str, error_code: int | None, at: str = "callback", status: str = "undelivered") -> None:
-        """Messages to this number fail so, in the "request" or by "callback"; None: they no longer do."""
+        """Make messages to this number fail in the "request" or by "callback". Without a code, they no longer fail."""
         if at not in ("request", "callback") or status not in ("failed", "undelivered"):
             raise ValueError(f"no such failure: {at}, {status}")
         with self.changed:
@@ -63,17 +63,20 @@ class Ledger:
                 self._rules[number] = NumberRule(error_code, at, status)
 
     def opt_out(self, number: str, opted_out: bool = True) -> None:
-        """Messages to this number are refused with 21610 until it opts in again."""
+        """Refuse messages to this number with 21610 until it opts in again."""
         with self.changed:
             (self._opted_out.add if opted_out else self._opted_out.discard)(number)
 
     def close_window(self, number: str, status: str = "undelivered") -> None:
-        """WhatsApp's 24 hours are over: without a template, 63016 (`status` is a guess), until they write."""
+        """End WhatsApp's 24 hours: without a template, messages fail with 63016 until the family writes.
+
+        `status` is a guess.
+        """
         with self.changed:
             self._closed[number] = status
 
     def heard_from(self, number: str, opt_out_type: str = "") -> None:
-        """An inbound message opens the window; Advanced Opt-Out acts on STOP and START by itself."""
+        """Open the 24-hour window after an inbound message. Advanced Opt-Out handles STOP and START."""
         with self.changed:
             self._closed.pop(number, None)
         if opt_out_type in ("STOP", "START"):
@@ -82,7 +85,7 @@ class Ledger:
     # ---- what the API does
 
     def accept(self, form: Form) -> Accepted:
-        """Take the message on, or raise Refused."""
+        """Accept a message. Raises RequestRefusedError."""
         message = check(form, self.senders, self.templates)
         with self.changed:
             rule = self._rules.get(message.to)
@@ -96,7 +99,7 @@ class Ledger:
         return message
 
     def accept_call(self, form: Form) -> Call:
-        """Take the call on, or raise Refused."""
+        """Accept a call. Raises RequestRefusedError."""
         call = check_call(form, self.senders)
         with self.changed:
             rule = self._rules.get(call.to)
@@ -107,14 +110,14 @@ class Ledger:
         return call
 
     def find(self, sid: str) -> Accepted:
-        """The message with this SID, or Refused."""
+        """Return the message with this SID. Raises RequestRefusedError."""
         with self.changed:
             if sid in self._by_sid:
                 return self._by_sid[sid]
         raise RequestRefusedError(20404, f"The requested resource {sid} was not found", 404)
 
     def take_fault(self, to: str | None, on: str) -> Fault | None:
-        """The oldest fault that fits this call, used up by one."""
+        """Return the oldest fault that matches this request, and reduce its count."""
         with self.changed:
             for fault in self._faults:
                 if fault.on == on and fault.count > 0 and fault.to in (None, to):
@@ -123,11 +126,11 @@ class Ledger:
         return None
 
     def plan_for(self, message: Accepted) -> CallbackPlan:
-        """How this message's callbacks come."""
+        """Return the callback plan of a message."""
         return self.plans.get(message.to, self.plan)
 
     def steps(self, message: Accepted) -> list[Step]:
-        """The statuses it will go through, in their true order.  Nothing calls back the first, queued."""
+        """Return the statuses of a message in their real order, without "queued", which has no callback."""
         rule, closed = self._rules.get(message.to), self._closed.get(message.to)
         if closed and not message.content_sid:
             rule = NumberRule(63016, status=closed)
@@ -138,7 +141,7 @@ class Ledger:
         return [("sent", None), ("delivered", None), *read]
 
     def advance(self, message: Accepted, step: Step) -> None:
-        """A step of a message's life; by the first one a Messaging Service has chosen the sender."""
+        """Move a message to its next status. At the first one, a Messaging Service has chosen the sender."""
         with self.changed:
             channel = "whatsapp:" if message.whatsapp else ""
             message.sender = message.sender or channel + self.service_sender
@@ -146,7 +149,7 @@ class Ledger:
             self.changed.notify_all()
 
     def note(self, record: Request | Callback) -> None:
-        """Remember a call of the API, or a callback with its answer."""
+        """Record a request to the API, or a callback with its answer."""
         with self.changed:
             if isinstance(record, Request):
                 self.requests.append(record)

@@ -1,7 +1,7 @@
-"""The Media and Recordings resources: files that families sent, behind the account's password, moved to a CDN, deleted.
+"""The Media and Recordings resources: files of families, behind the account's password, on a CDN, or deleted.
 
-That the API answers 307 to `media.twiliocdn.com` is a guess (twilio.md, section 1); so is that the CDN refuses a request
-with credentials, as storage services do.
+Two things are guesses (twilio.md, section 1): the API redirects with 307 to `media.twiliocdn.com`, and the CDN refuses
+a request with credentials, as storage services do.
 """
 
 import base64
@@ -23,7 +23,7 @@ Raw = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class Kept:
-    """One file.  `moved_to`: where a GET is sent instead; `honest`: whether its length is said."""
+    """One file. `moved_to`: the URL to which a GET is redirected. `honest`: whether the response has the length."""
 
     sid: str
     url: str
@@ -37,7 +37,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Asked:
-    """One request for a file: was the account's password shown, and what was answered."""
+    """One request for a file, whether it had credentials, and the status of the answer."""
 
     method: str
     path: str
@@ -46,7 +46,7 @@ class Asked:
 
 
 class MediaShelf:
-    """What the account's messages and recordings hold.  `asked` has every request, `files` what is still there."""
+    """The files of the account's messages and recordings. `asked` has every request, `files` the current files."""
 
     def __init__(self, account_sid: str, auth_token: str) -> None:
         self.account_sid = account_sid
@@ -68,70 +68,76 @@ class MediaShelf:
         sid: str = "",
         seconds: float = 0.0,
     ) -> Kept:
-        """A file that a family sent (or said, in a call); `troubles`: the statuses of the first answers to it.
+        """Add a file that a family sent, or said in a call.
 
-        `seconds`: so long its download takes to begin.
+        `troubles` are the statuses of the first answers. `seconds` is the time before the download begins.
         """
         sid = sid or new_sid("RE" if recording else "ME")
-        inside = f"Recordings/{sid}" if recording else f"Messages/{new_sid('MM')}/Media/{sid}"
-        url = f"https://api.twilio.com/2010-04-01/Accounts/{self.account_sid}/{inside}"
-        where = f"{CDN_HOST}/cdn/{sid}" if cdn else moved_to
-        kept = Kept(sid, url, content_type, data, where, honest, list(troubles), seconds)
+        path = f"Recordings/{sid}" if recording else f"Messages/{new_sid('MM')}/Media/{sid}"
+        url = f"https://api.twilio.com/2010-04-01/Accounts/{self.account_sid}/{path}"
+        if cdn:
+            moved_to = f"{CDN_HOST}/cdn/{sid}"
+        file = Kept(sid, url, content_type, data, moved_to, honest, list(troubles), seconds)
         with self._lock:
-            self.files[sid] = kept
-        return kept
+            self.files[sid] = file
+        return file
 
     def listed(self, message_sid: str) -> dict[str, Any]:
-        """The files of one message, as the API lists them."""
+        """Return the files of one message, as the API lists them."""
         base = f"/2010-04-01/Accounts/{self.account_sid}/Messages/{message_sid}/Media"
         with self._lock:
-            found = [one for one in self.files.values() if f"/Messages/{message_sid}/" in one.url]
+            files = [file for file in self.files.values() if f"/Messages/{message_sid}/" in file.url]
         rows = [
             {
-                **{"sid": one.sid, "parent_sid": message_sid, "account_sid": self.account_sid},
-                **{"content_type": one.content_type, "date_created": None, "date_updated": None},
-                "uri": f"{base}/{one.sid}.json",
+                **{"sid": file.sid, "parent_sid": message_sid, "account_sid": self.account_sid},
+                **{"content_type": file.content_type, "date_created": None, "date_updated": None},
+                "uri": f"{base}/{file.sid}.json",
             }
-            for one in found
+            for file in files
         ]
         paging = {"page": 0, "page_size": 50, "start": 0, "end": 0, "uri": f"{base}.json", "next_page_uri": None}
         return {"media_list": rows, **paging}
 
     def answer(self, method: str, path: str, authorization: str) -> Raw | None:
-        """Status, headers and body; None for a path that is none of these."""
+        """Return the status, headers, and body, or None for another path."""
         resource, cdn = RESOURCE.fullmatch(path), CDN.fullmatch(path)
         if not resource and not cdn:
             return None
         with self._lock:
             raw = self._resource(method, resource, authorization) if resource else self._cdn(cdn, authorization)
             self.asked.append(Asked(method, path, bool(authorization), raw[0]))
-            kept = self.files.get(resource[2] or resource[3]) if resource and method == "GET" else None
-        time.sleep(kept.seconds if kept else 0)
+            file = self.files.get(resource[2] or resource[3]) if resource and method == "GET" else None
+        if file:
+            time.sleep(file.seconds)
         return raw
 
     def _resource(self, method: str, match: re.Match[str], authorization: str) -> Raw:
-        kept = self.files.get(match[2] or match[3])
+        file = self.files.get(match[2] or match[3])
         if not hmac.compare_digest(authorization.encode(), self._password):
             return 401, {}, b""
-        if match[1] != self.account_sid or kept is None:
+        if match[1] != self.account_sid or file is None:
             return 404, {}, b""
-        if kept.troubles:
-            return kept.troubles.pop(0), {}, b""
+        if file.troubles:
+            return file.troubles.pop(0), {}, b""
         if method == "DELETE":
-            del self.files[kept.sid]
+            del self.files[file.sid]
             return 204, {}, b""
-        if kept.moved_to is not None:
-            return 307, {"Location": kept.moved_to}, b""
-        # a recording's own address gives WAV, only the one with this ending MP3 (www.twilio.com/docs/voice/api/recording)
-        return _file(replace(kept, content_type="audio/x-wav") if match[3] and match[4] != ".mp3" else kept)
+        if file.moved_to is not None:
+            return 307, {"Location": file.moved_to}, b""
+        # A recording is WAV unless the URL ends in .mp3 (www.twilio.com/docs/voice/api/recording).
+        if match[3] and match[4] != ".mp3":
+            file = replace(file, content_type="audio/x-wav")
+        return _file(file)
 
     def _cdn(self, match: re.Match[str] | None, authorization: str) -> Raw:
-        kept = self.files.get(match[1]) if match else None
+        file = self.files.get(match[1]) if match else None
         if authorization:
             return 400, {}, b"Only one auth mechanism allowed"
-        return _file(kept) if kept else (404, {}, b"")
+        return _file(file) if file else (404, {}, b"")
 
 
-def _file(kept: Kept) -> Raw:
-    headers = {"Content-Type": kept.content_type} if kept.content_type else {}
-    return 200, headers if kept.honest else {**headers, "Connection": "close"}, kept.data
+def _file(file: Kept) -> Raw:
+    headers = {"Content-Type": file.content_type} if file.content_type else {}
+    if not file.honest:
+        headers["Connection"] = "close"
+    return 200, headers, file.data

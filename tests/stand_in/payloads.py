@@ -1,8 +1,8 @@
-"""Twilio's webhook forms as data: our own inventions in the shapes seen in captures of 2026.
+"""Twilio's webhook forms as data: invented values in the format of captures from 2026.
 
-No SID here exists, every number is one of the 555-01xx kept for fiction.  Seen in captures: everything but
-list replies (read by public code), opt-out forms (Twilio's support pages), a sender without a number (public
-tests) and reactions (nobody's: they stand for the message types still to come).
+No SID exists, and every number is one of the 555-01xx reserved for fiction. All formats come from captures, except
+list replies (from public code), opt-out forms (from Twilio's support pages), a sender without a number (from public
+tests), and reactions, which represent future message types.
 """
 
 import json
@@ -41,7 +41,7 @@ def _service(word: str) -> dict[str, str]:
     return {"Body": word, "OptOutType": word, "MessagingServiceSid": SERVICE}
 
 
-# What sets each kind apart; the first word of its name is the channel.
+# The fields that differ for each kind. The first part of its name is the channel.
 DIFFERENCES: dict[str, dict[str, str]] = {
     "sms_text": {"Body": "¿A qué hora sale mi hija?"},
     "sms_picture": {**_media("image/jpeg")},
@@ -98,11 +98,11 @@ DIFFERENCES: dict[str, dict[str, str]] = {
 
 
 def build(kind: str, *, account_sid: str = ACCOUNT, **changes: str) -> dict[str, str]:
-    """A new inbound form of this kind, fields changed as given; what hangs on a changed field follows."""
+    """Build an inbound form of this kind with changed fields. Fields that depend on them change too."""
     whatsapp = kind.startswith("whatsapp")
-    given = {**DIFFERENCES[kind], **changes}
-    media = given.get("NumMedia", "0") != "0"
-    sid = given.get("MessageSid") or new_sid("MM" if media else "SM")
+    fields = {**DIFFERENCES[kind], **changes}
+    media = fields.get("NumMedia", "0") != "0"
+    sid = fields.get("MessageSid") or new_sid("MM" if media else "SM")
     prefix = "whatsapp:" if whatsapp else ""
     form = {
         "MessageSid": sid,
@@ -117,7 +117,7 @@ def build(kind: str, *, account_sid: str = ACCOUNT, **changes: str) -> dict[str,
         "SmsStatus": "received",
         "ApiVersion": "2010-04-01",
         **({} if whatsapp else GEOGRAPHY),
-        **given,
+        **fields,
     }
     if form.get("MediaUrl0") == "":
         form["MediaUrl0"] = f"https://api.twilio.com/2010-04-01/Accounts/{account_sid}/Messages/{sid}/Media/ME{sid[2:]}"
@@ -125,14 +125,14 @@ def build(kind: str, *, account_sid: str = ACCOUNT, **changes: str) -> dict[str,
 
 
 def _whatsapp_fields(form: Mapping[str, str]) -> dict[str, str]:
-    """What WhatsApp always adds; ChannelMetadata repeats some of the fields as JSON."""
+    """Return the fields that WhatsApp always adds. ChannelMetadata repeats some of the fields as JSON."""
     fields = {"MessageType": "text", "ReferralNumMedia": "0", "ProfileName": "Ana Prueba", "ExternalUserId": USER_ID}
     if form["From"].startswith("whatsapp:+"):
         fields["WaId"] = form["From"].removeprefix("whatsapp:+")
     else:
         fields["ExternalUserId"] = form["From"]
-    whole = {**fields, **form}
-    context = {name: whole[name] for name in IN_CONTEXT if name in whole}
+    all_fields = {**fields, **form}
+    context = {name: all_fields[name] for name in IN_CONTEXT if name in all_fields}
     metadata = {"type": "whatsapp", "data": {"context": context}}
     return {**fields, "ChannelMetadata": json.dumps(metadata, separators=(",", ":"), ensure_ascii=False)}
 
@@ -149,7 +149,10 @@ def status_form(
     template: bool = False,
     at: str = "2611240930",
 ) -> dict[str, str]:
-    """A status callback; WhatsApp's masks the last four digits of the number, SMS adds the carrier's time."""
+    """Return the form of a status callback.
+
+    A form of WhatsApp masks the last four digits of the number. A form of SMS has the carrier's time.
+    """
     form = {
         "MessageSid": sid,
         "SmsSid": sid,
@@ -181,14 +184,14 @@ def status_form(
 
 def _examples() -> dict[str, dict[str, str]]:
     codes = {"sent": None, "delivered": None, "read": None, "failed_21610": 21610, "undelivered_30003": 30003}
-    found = {}
+    forms = {}
     for prefix, name in (("", "sms"), ("whatsapp:", "whatsapp")):
         for key, code in codes.items():
             if (name, key) not in (("sms", "read"), ("whatsapp", "undelivered_30003")):
-                found[f"{name}_{key}"] = status_form(
+                forms[f"{name}_{key}"] = status_form(
                     key.split("_")[0], sid="SM" + "0c" * 16, to=prefix + PARENT, sender=prefix + LINE, error_code=code
                 )
-    return found
+    return forms
 
 
 KINDS: dict[str, dict[str, str]] = {

@@ -1,4 +1,4 @@
-"""The stand-in beside the test process: it lives on when workers, web servers or tests are killed."""
+"""Run the stand-in in its own process, which survives when a test kills workers or web servers."""
 
 import http.client
 import json
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 
 class TwilioProcess:
-    """`with TwilioProcess() as twilio:` runs `python -m tests.stand_in` in a session of its own.
+    """A stand-in in its own process and session: `with TwilioProcess() as twilio:`.
 
-    The same names as TwilioStandIn where both have them; each look at the records is a call of /_control/.
+    It has the names of TwilioStandIn where both offer the same. Each access to the records is a request to /_control/.
     """
 
     def __init__(
@@ -57,13 +57,13 @@ class TwilioProcess:
             raise RuntimeError(f"the stand-in did not start, exit {self.process.wait()}")
 
     def __enter__(self) -> Self:
-        """It serves already."""
+        """Return the stand-in, which already serves."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the stand-in."""
         self.close()
 
     def close(self) -> None:
@@ -79,40 +79,40 @@ class TwilioProcess:
 
     @property
     def messages(self) -> list[Accepted]:
-        """Everything accepted, oldest first."""
+        """Return the accepted messages, oldest first."""
         return [Accepted(**row) for row in self._control("messages")]
 
     @property
     def calls(self) -> list[Call]:
-        """Every call accepted, oldest first."""
+        """Return the accepted calls, oldest first."""
         return [Call(**row) for row in self._control("calls")]
 
     @property
     def requests(self) -> list[Request]:
-        """Every call of the API."""
+        """Return all requests to the API."""
         return [Request(**row) for row in self._control("requests")]
 
     @property
     def callbacks(self) -> list[Callback]:
-        """Every callback posted, with the app's answer."""
+        """Return all posted callbacks with the app's answers."""
         return [Callback(**row) for row in self._control("callbacks")]
 
     def sent_to(self, number: str) -> list[Accepted]:
-        """The messages accepted for exactly this address, oldest first."""
+        """Return the messages accepted for exactly this address, oldest first."""
         return [message for message in self.messages if message.to == number]
 
     @property
     def media(self) -> dict[str, Any]:
-        """Which `files` are there (by SID), and what was `asked` of them."""
-        found: dict[str, Any] = self._control("media")
-        return found
+        """Return the SIDs of the current `files`, and the requests for them in `asked`."""
+        media: dict[str, Any] = self._control("media")
+        return media
 
     def arrange(self, what: str, **given: object) -> None:
-        """Arrange what comes: fail_next, calm, number, opt_out, close_window, plan, put_media, with those' arguments."""
+        """Call fail_next, calm, number, opt_out, close_window, plan, or put_media with its arguments."""
         self._control(what, given)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:
-        """The first true value of `check(self)`, looked at every 20 ms; or TimeoutError."""
+        """Return the first true value of `check(self)`, called every 20 ms. Raises TimeoutError."""
         end = time.monotonic() + timeout
         while not (value := check(self)):
             if time.monotonic() > end:
@@ -121,11 +121,11 @@ class TwilioProcess:
         return value
 
     def idle(self, timeout: float = 5.0) -> None:
-        """Wait until every callback has been posted and answered; or TimeoutError."""
-        self.wait_for(lambda s: s._control("pending") == 0, timeout)
+        """Wait until every callback is posted and answered. Raises TimeoutError."""
+        self.wait_for(lambda twilio: twilio._control("pending") == 0, timeout)
 
     def inbound(self, url: str, **given: Any) -> Inbound:
-        """As TwilioStandIn.inbound."""
+        """Post an inbound message. For the arguments, see TwilioStandIn.inbound."""
         answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **given)
         self._control(
             "heard_from", {"number": answer.params.get("From", ""), "opt_out_type": answer.params.get("OptOutType", "")}

@@ -1,4 +1,4 @@
-"""For the stand-in's own tests: the real Twilio client aimed at it, and a little app that takes webhooks."""
+"""Helpers for tests of the stand-in: the real Twilio client with another URL, and a small app for webhooks."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,7 +14,7 @@ from twilio.rest import Client  # type: ignore[import-untyped, unused-ignore]
 from twilio.twiml.messaging_response import MessagingResponse  # type: ignore[import-untyped, unused-ignore]
 from twilio.twiml.voice_response import VoiceResponse  # type: ignore[import-untyped, unused-ignore]
 
-# Twilio's package has no types; its names come to the tests from here, with one ignore each.
+# Twilio's package has no types. The tests import its names from here, so that each needs one ignore.
 __all__ = [
     "Client",
     "MessagingResponse",
@@ -34,20 +34,20 @@ class Aimed(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
         self.base = urlsplit(base)
 
     def request(self, method: str, url: str, *args: Any, **given: Any) -> Response:
-        """As in the base class, elsewhere."""
-        there = urlsplit(url)._replace(scheme=self.base.scheme, netloc=self.base.netloc)
-        return super().request(method, there.geturl(), *args, **given)
+        """Send the request to the other host."""
+        target = urlsplit(url)._replace(scheme=self.base.scheme, netloc=self.base.netloc)
+        return super().request(method, target.geturl(), *args, **given)
 
 
 def aimed_client(base: str, account_sid: str, auth_token: str, timeout: float = 2.0) -> Client:
-    """A twilio.rest.Client that talks to `base`."""
+    """Return a twilio.rest.Client that sends its requests to `base`."""
     return Client(account_sid, auth_token, http_client=Aimed(base, timeout))
 
 
 class Receiver(ThreadingHTTPServer):
-    """Takes webhooks at `url`; `got` has (path, form, was the signature good, idempotency token) of each.
+    """An app for webhooks at `url`. `got` has (path, form, whether the signature is valid, idempotency token) of each.
 
-    The signature is judged by Twilio's RequestValidator, for `public` if the app has another name outside.
+    Twilio's RequestValidator checks the signature, for the URL `public` if the app has one.
     """
 
     daemon_threads = True
@@ -62,7 +62,7 @@ class Receiver(ThreadingHTTPServer):
         self.answer = (200, "text/xml", "<Response/>")
 
     def __enter__(self) -> Self:
-        """Serve."""
+        """Start serving."""
         threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
         return self
 
@@ -72,12 +72,12 @@ class Receiver(ThreadingHTTPServer):
         error: BaseException | None = None,
         trace: TracebackType | None = None,
     ) -> None:
-        """Stop."""
+        """Stop serving."""
         self.shutdown()
         self.server_close()
 
     def statuses(self) -> list[str]:
-        """The MessageStatus of each webhook, in order of arrival."""
+        """Return the MessageStatus of each webhook, in order of arrival."""
         return [form["MessageStatus"] for _, form, _, _ in self.got]
 
 

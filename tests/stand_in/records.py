@@ -1,4 +1,4 @@
-"""What the stand-in remembers.  Plain values only, so that each record also travels as JSON."""
+"""The records of the stand-in. They hold only plain values, so that JSON can represent them."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -18,27 +18,27 @@ FAULTS = (
     "garbage",
     "garbage_after_accept",
 )
-"""`garbage`: a page of a proxy's, with status 200, where Twilio's JSON should be; the message was taken or was not."""
+"""`garbage` is the page of a proxy with status 200 instead of Twilio's JSON, before or after the message is accepted."""
 RANK = {"accepted": 0, "queued": 1, "sent": 2, "delivered": 3, "undelivered": 3, "failed": 3, "read": 4}
 
 
 def new_sid(prefix: str) -> str:
-    """A SID in Twilio's shape: two letters, 32 hexadecimal digits; it says nothing about order."""
+    """Return a SID in Twilio's format: two letters and 32 hexadecimal digits, in no order."""
     return prefix + uuid.uuid4().hex
 
 
 def rfc2822(moment: float | None) -> str | None:
-    """The time format of the 2010 API: whole seconds, +0000."""
+    """Format a time as the 2010 API does: whole seconds, +0000."""
     return None if moment is None else format_datetime(datetime.fromtimestamp(int(moment), UTC))
 
 
 @dataclass(kw_only=True)
 class Accepted:
-    """A message the stand-in took on; `body` stays as it was taken, even after a redaction."""
+    """An accepted message. `body` keeps the original text, even after a redaction."""
 
     sid: str
     to: str
-    sender: str  # "" with a Messaging Service, until that has chosen one
+    sender: str  # "" until a Messaging Service has chosen one
     body: str
     at: float
     service: str = ""
@@ -46,7 +46,7 @@ class Accepted:
     media: list[str] = field(default_factory=list)
     content_sid: str = ""
     content_variables: dict[str, str] = field(default_factory=dict)
-    params: Form = field(default_factory=dict)  # everything as it was posted
+    params: Form = field(default_factory=dict)  # the posted form
     segments: int = 1
     status: str = "queued"
     error_code: int | None = None
@@ -56,11 +56,11 @@ class Accepted:
 
     @property
     def whatsapp(self) -> bool:
-        """True if it goes out by WhatsApp."""
+        """Return whether the channel is WhatsApp."""
         return self.to.startswith("whatsapp:")
 
     def move_to(self, status: str, error_code: int | None, now: float) -> None:
-        """Take a step of its life; like Twilio's record (unlike the callbacks) it never goes back."""
+        """Move to a status. Like Twilio's record, and unlike the callbacks, it never moves back."""
         self.updated_at = now
         if RANK[status] > RANK[self.status]:
             self.status, self.error_code = status, error_code
@@ -68,7 +68,7 @@ class Accepted:
             self.sent_at = now
 
     def resource(self, account_sid: str) -> dict[str, Any]:
-        """The message as the API shows it (field names: Twilio's OpenAPI file of April 2026)."""
+        """Return the message as the API shows it (field names: Twilio's OpenAPI file of April 2026)."""
         uri = f"/2010-04-01/Accounts/{account_sid}/Messages/{self.sid}"
         return {
             "account_sid": account_sid,
@@ -96,7 +96,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Request:
-    """One call of the API; `status` is None when the caller got no answer."""
+    """One request to the API. `status` is None if the client got no answer."""
 
     method: str
     path: str
@@ -107,7 +107,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Callback:
-    """One status callback and what the app answered; `status` is None when it could not be reached."""
+    """One status callback and the app's answer. `status` is None if the app is unreachable."""
 
     url: str
     params: dict[str, str]
@@ -119,7 +119,7 @@ class Callback:
 
 @dataclass
 class Fault:
-    """A trouble waiting for the next `count` calls that fit."""
+    """A fault for the next `count` requests that match."""
 
     kind: str
     count: int = 1
@@ -130,7 +130,7 @@ class Fault:
 
 @dataclass(frozen=True)
 class NumberRule:
-    """How every message to a number ends: refused in the request, or lost afterwards."""
+    """How every message to a number fails: in the request, or after it."""
 
     error_code: int
     at: str = "callback"
@@ -139,10 +139,10 @@ class NumberRule:
 
 @dataclass(frozen=True)
 class CallbackPlan:
-    """How callbacks come.  Twilio promises neither delivery nor order, and repeats happen: try all of it.
+    """How the callbacks of a message arrive. Twilio guarantees neither delivery nor order, and callbacks may repeat.
 
-    `delay` seconds pass before each one; normally one waits for the answer to the one before, `together`
-    posts them all at once; `copies` is how often each is posted; with `none` a message lives on in silence.
+    `delay` is the seconds before each callback. Without `together`, each waits for the answer to the previous one.
+    `copies` is how often each is posted. With `none`, none is posted.
     """
 
     delay: float = 0.01

@@ -1,7 +1,7 @@
-"""What the Messages API refuses, and with which code (Twilio's error dictionary, twilio.com/docs/api/errors).
+"""The errors of the Messages API and their codes (Twilio's error dictionary, twilio.com/docs/api/errors).
 
-In three places the stand-in is stricter than Twilio, so that a slip of ours shows: an unknown parameter, a
-repeated one and a sender we do not own are refused.  Scheduling is not played, so its parameters are unknown.
+To find mistakes, the stand-in is stricter than Twilio. It refuses unknown parameters, repeated parameters, and senders
+outside the account. It doesn't support scheduling, so those parameters are unknown.
 """
 
 import json
@@ -53,14 +53,14 @@ MAGIC = {
 
 
 class RequestRefusedError(Exception):
-    """A request answered with Twilio's error document."""
+    """A refused request, with Twilio's error document."""
 
     def __init__(self, code: int, message: str, http: int = 400) -> None:
         super().__init__(f"{code} {message}")
         self.code, self.message, self.http = code, message, http
 
     def as_json(self) -> dict[str, Any]:
-        """Code, message, page and HTTP status, as the 2010 API gives them."""
+        """Return the error document in the format of the 2010 API."""
         return {
             "code": self.code,
             "message": self.message,
@@ -70,17 +70,19 @@ class RequestRefusedError(Exception):
 
 
 def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) -> Accepted:
-    """The message these parameters ask for, or Refused.  Empty `senders` or `templates` allow any."""
+    """Return the message that a form requests. Empty `senders` or `templates` allow any. Raises RequestRefusedError."""
     _check_names(form)
-    one = {name: values[0] for name, values in form.items()}
-    to, sender, service = (one.get(name, "") for name in ("To", "From", "MessagingServiceSid"))
+    params = {name: values[0] for name, values in form.items()}
+    to, sender, service = (params.get(name, "") for name in ("To", "From", "MessagingServiceSid"))
     _check_to(to)
     _check_sender(to, sender, service, senders)
-    _check_content(one, form.get("MediaUrl", []))
-    _check_callback(one.get("StatusCallback", ""))
-    variables = _variables(one)
-    content_sid, media = one.get("ContentSid", ""), form.get("MediaUrl", [])
-    body = _rendered(content_sid, variables, templates) if content_sid else one.get("Body", "")
+    _check_content(params, form.get("MediaUrl", []))
+    _check_callback(params.get("StatusCallback", ""))
+    variables = _variables(params)
+    content_sid, media = params.get("ContentSid", ""), form.get("MediaUrl", [])
+    body = params.get("Body", "")
+    if content_sid:
+        body = _rendered(content_sid, variables, templates)
     return Accepted(
         sid=new_sid("MM" if media or content_sid else "SM"),
         to=to,
@@ -89,7 +91,7 @@ def check(form: Form, senders: Collection[str], templates: Mapping[str, str]) ->
         body=body,
         media=media,
         at=time.time(),
-        status_callback=one.get("StatusCallback", ""),
+        status_callback=params.get("StatusCallback", ""),
         content_sid=content_sid,
         content_variables=variables,
         params=form,
@@ -135,10 +137,10 @@ def _check_sender(to: str, sender: str, service: str, senders: Collection[str]) 
         raise RequestRefusedError(63007 if whatsapp else 21606, f"{sender} is not a sender of this account")
 
 
-def _check_content(one: Mapping[str, str], media: list[str]) -> None:
-    if not (one.get("Body") or media or one.get("ContentSid")):
+def _check_content(params: Mapping[str, str], media: list[str]) -> None:
+    if not (params.get("Body") or media or params.get("ContentSid")):
         raise RequestRefusedError(21602, "Message body is required.")
-    if utf16_units(one.get("Body", "")) > 1600:
+    if utf16_units(params.get("Body", "")) > 1600:
         raise RequestRefusedError(21617, "The concatenated message body exceeds the 1600 character limit")
     if len(media) > 10:
         raise RequestRefusedError(21623, "Number of media files exceeds the limit of 10")
@@ -152,7 +154,7 @@ def _check_callback(url: str) -> None:
 
 
 def well_formed(url: str) -> bool:
-    """http(s), a host without underscore, a real port, and nothing that ought to be escaped."""
+    """Return whether a URL is http(s) with a host without underscore, a valid port, and only escaped characters."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -162,22 +164,22 @@ def well_formed(url: str) -> bool:
     return plain and parts.scheme in ("http", "https") and HOST.fullmatch(host) is not None
 
 
-def _variables(one: Mapping[str, str]) -> dict[str, str]:
-    if "ContentVariables" not in one:
+def _variables(params: Mapping[str, str]) -> dict[str, str]:
+    if "ContentVariables" not in params:
         return {}
-    if not one.get("ContentSid"):
+    if not params.get("ContentSid"):
         raise RequestRefusedError(21654, "ContentSid Required")
     try:
-        given = json.loads(one["ContentVariables"])
+        variables = json.loads(params["ContentVariables"])
     except ValueError:
-        given = None
-    if not isinstance(given, dict) or not all(isinstance(value, str) for value in given.values()):
+        variables = None
+    if not isinstance(variables, dict) or not all(isinstance(value, str) for value in variables.values()):
         raise RequestRefusedError(21656, "The ContentVariables Parameter is invalid")
-    return given
+    return variables
 
 
 def _rendered(sid: str, variables: Mapping[str, str], templates: Mapping[str, str]) -> str:
-    """A template's text with its variables; a message made from one shows it as its Body."""
+    """Return the text of a template with its variables, which is the Body of the message."""
     if not re.fullmatch("HX[0-9a-f]{32}", sid) or (templates and sid not in templates):
         raise RequestRefusedError(21655, "The ContentSid is Invalid")
-    return re.sub(r"\{\{(\w+)\}\}", lambda m: variables.get(m[1], m[0]), templates.get(sid, ""))
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: variables.get(match[1], match[0]), templates.get(sid, ""))

@@ -1,4 +1,4 @@
-"""The HTTP around the API: threads, connections that can be cut, and the record of every call."""
+"""The HTTP server of the API: threads, connections that a test can close, and the record of every request."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ from .rules import RequestRefusedError
 
 
 class Server(ThreadingHTTPServer):
-    """Serves an Api from a thread of its own; `close` also cuts open connections, as a real outage does."""
+    """The server of an Api in its own thread. `close` also closes open connections, as a real outage does."""
 
     daemon_threads = True
     block_on_close = False
@@ -30,58 +30,58 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, args=(0.02,), name="twilio-stand-in", daemon=True).start()
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """As in the base class, and remember the connection."""
+        """Process a request, and record its connection."""
         self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """As in the base class, and forget the connection."""
+        """Shut down a request, and remove its connection from the record."""
         self._open.discard(request)
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up is no news; anything else is printed."""
+        """Print an error unless the client closed the connection."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
-        """Stop listening and cut what is open."""
+        """Stop listening and close the open connections."""
         self.shutdown()
         self.server_close()
         self.cut()
 
     def cut(self) -> None:
-        """Cut what is open, and go on listening."""
+        """Close the open connections, but continue to listen."""
         for connection in list(self._open):
-            with contextlib.suppress(OSError):  # it may be gone already
+            with contextlib.suppress(OSError):  # the client may have closed it
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """The handler of one connection."""
 
     server: Server
     protocol_version = "HTTP/1.1"
-    wbufsize = -1  # one packet an answer
+    wbufsize = -1  # send each answer in one packet
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """List, fetch, or a control route."""
+        """Handle a list, a fetch, or a control route."""
         self._serve("GET")
 
     def do_DELETE(self) -> None:
-        """A file that a family sent."""
+        """Delete a file that a family sent."""
         self._serve("DELETE")
 
     def do_POST(self) -> None:
-        """Create, update, or a control route."""
+        """Handle a create, an update, or a control route."""
         self._serve("POST")
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: `requests` has it all."""
+        """Print nothing, because `requests` records each request."""
 
     def _serve(self, method: str) -> None:
-        api = self.server.api  # it stays this one's, whoever takes its place meanwhile
+        api = self.server.api  # another stand-in may replace it during the request
         raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = urlsplit(self.path)
         if parts.path.startswith("/_control/"):

@@ -1,4 +1,4 @@
-"""How long a text is on the wire: written apart from the app's own counting, so that it can check that."""
+"""Count the length of a text in SMS, independently of the app's own code, so that tests can check that code."""
 
 GSM7 = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./:;<=>?¡ÄÖÑÜ§¿äöñüà0123456789"
@@ -8,17 +8,20 @@ GSM7_DOUBLE = frozenset("^{}\\[~]|€\f")
 
 
 def utf16_units(text: str) -> int:
-    """Length as Twilio counts a body: an emoji is two."""
+    """Return the length of a body as Twilio counts it: an emoji is two."""
     return len(text.encode("utf-16-le")) // 2
 
 
 def segments(body: str) -> int:
-    """SMS segments: 160, then 153 septets in GSM-7; 70, then 67 units in UCS-2 (3GPP TS 23.038).
+    """Return the number of SMS segments (3GPP TS 23.038).
 
-    A pair that would straddle two segments moves to the next one whole; that rare loss is not counted here.
+    One segment has 160 septets in GSM-7 or 70 units in UCS-2. In several segments, each has 153 septets or 67 units.
+    A pair that doesn't fit into a segment moves to the next one. This rare loss isn't counted.
     """
     if GSM7.union(GSM7_DOUBLE).issuperset(body):
-        size, one, each = len(body) + sum(c in GSM7_DOUBLE for c in body), 160, 153
+        size, limit, part_limit = len(body) + sum(character in GSM7_DOUBLE for character in body), 160, 153
     else:
-        size, one, each = utf16_units(body), 70, 67
-    return 1 if size <= one else -(-size // each)
+        size, limit, part_limit = utf16_units(body), 70, 67
+    if size <= limit:
+        return 1
+    return -(-size // part_limit)

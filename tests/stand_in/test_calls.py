@@ -1,4 +1,4 @@
-"""The stand-in's calls: taken by the real Twilio client, answered by signed requests that Twilio's validator judges."""
+"""The stand-in's calls: the real Twilio client makes them, and Twilio's validator checks their signed requests."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -33,8 +33,8 @@ def client(twilio: TwilioStandIn) -> Client:
 
 
 def ring(client: Client, **given: Any) -> Any:
-    told = {"status_callback": f"{PUBLIC}/status?m=7", "status_callback_event": EVENTS}
-    return client.calls.create(**{"to": ANA, "from_": LINE, "url": f"{PUBLIC}/voice?m=7", **told, **given})
+    options = {"status_callback": f"{PUBLIC}/status?m=7", "status_callback_event": EVENTS}
+    return client.calls.create(**{"to": ANA, "from_": LINE, "url": f"{PUBLIC}/voice?m=7", **options, **given})
 
 
 def asking() -> str:
@@ -104,7 +104,7 @@ def test_a_call_is_picked_up_and_a_key_pressed(twilio: TwilioStandIn, client: Cl
 
 def test_no_key_and_twiml_of_its_own(twilio: TwilioStandIn, client: Client, app: Receiver) -> None:
     ring(client, url="", twiml=asking(), status_callback_event=["completed"])
-    assert [one.words for one in twilio.answer(twilio.calls[0])] == ["Case 7. Goodbye."]
+    assert [heard.words for heard in twilio.answer(twilio.calls[0])] == ["Case 7. Goodbye."]
     assert [form["CallStatus"] for _, form, _, _ in app.got] == ["completed"]
 
 

@@ -1,4 +1,4 @@
-"""The stand-in's API, called by the real Twilio client."""
+"""The stand-in's API, with the real Twilio client."""
 
 import time
 from collections.abc import Iterator
@@ -170,7 +170,7 @@ def test_a_lost_answer_leaves_it_open(twilio: TwilioStandIn, kind: str, accepted
     with pytest.raises(requests.RequestException):
         impatient.messages.create(to=MARTA, from_=LINE, body="hola")
     assert len(twilio.sent_to(MARTA)) == accepted
-    assert len(impatient.messages.list(to=MARTA)) == accepted  # what a reconciliation would find
+    assert len(impatient.messages.list(to=MARTA)) == accepted  # a reconciliation finds the same messages
 
 
 def test_closing_it_is_an_outage_that_ends_a_hang_too() -> None:

@@ -1,4 +1,4 @@
-"""What the stand-in posts: status callbacks and inbound messages, judged by Twilio's own validator."""
+"""The stand-in's webhooks: status callbacks and inbound messages, checked with Twilio's own validator."""
 
 import json
 from collections.abc import Iterator
@@ -164,5 +164,5 @@ def test_status_forms_and_signatures_of_repeated_fields() -> None:
 
 class _Multi(dict[str, list[str]]):
     def getlist(self, name: str) -> list[str]:
-        """As Flask's form."""
+        """Return all values of a name, as Flask's form does."""
         return self[name]

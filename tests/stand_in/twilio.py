@@ -1,4 +1,4 @@
-"""The stand-in inside the test process."""
+"""Run the stand-in inside the test process."""
 
 import secrets
 import threading
@@ -21,11 +21,11 @@ T = TypeVar("T")
 
 
 class TwilioStandIn(Ledger):
-    """`with TwilioStandIn() as twilio:` is Twilio at `twilio.url`, on a free port of this machine.
+    """A stand-in at `twilio.url`, on a free port of this machine: `with TwilioStandIn() as twilio:`.
 
-    `reach` says where the app really is: {"https://line.example": "http://127.0.0.1:5000"} signs for the
-    public URL and posts to the local one.  With the `server` of another one it takes that one's place there; what it
-    knows begins empty.  What a test can arrange and look at is in Ledger.
+    `reach` maps public URLs to local ones: {"https://line.example": "http://127.0.0.1:5000"} signs for the public URL
+    and posts to the local one. With the `server` of another stand-in, it replaces that one there, with empty records.
+    Ledger has what a test can arrange and read.
     """
 
     def __init__(
@@ -48,19 +48,19 @@ class TwilioStandIn(Ledger):
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def __enter__(self) -> Self:
-        """It serves already."""
+        """Return the stand-in, which already serves."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the stand-in."""
         self.close()
 
     def close(self) -> None:
-        """Refuse connections (a lent server does not), cut the open ones, drop the callbacks still to come.
+        """Close the open connections, drop the callbacks that are due, and keep the records.
 
-        The records stay.
+        The server stops listening, unless it belongs to another stand-in.
         """
         self._stopped.set()
         if self._is_lent:
@@ -70,32 +70,32 @@ class TwilioStandIn(Ledger):
         self._postman.close()
 
     def sent_to(self, number: str) -> list[Accepted]:
-        """The messages accepted for exactly this address, oldest first."""
+        """Return the messages accepted for exactly this address, oldest first."""
         with self.changed:
             return [message for message in self.messages if message.to == number]
 
     def calls_to(self, number: str) -> list[Call]:
-        """The calls accepted for exactly this number, oldest first."""
+        """Return the calls accepted for exactly this number, oldest first."""
         with self.changed:
             return [call for call in self.calls if call.to == number]
 
     def answer(self, call: Call, press: str | None = None, machine: bool = False) -> list[Heard]:
-        """Somebody (or a machine) picks up this call and presses a key (or none): what was heard, then what after it."""
+        """Let a person or a machine pick up a call and press a key or none. Return what was heard before and after it."""
         steps = list(self.line.pick_up(call, press, machine))
         self._note_all(steps)
         return [step for step in steps if isinstance(step, Heard)]
 
     def miss(self, call: Call, how: str = "no-answer") -> None:
-        """Nobody picks up: "busy", "no-answer", "failed" or "canceled"."""
+        """End a call without an answer: "busy", "no-answer", "failed", or "canceled"."""
         self._note_all(list(self.line.miss(call, how)))
 
     def ring_in(self, url: str, caller: str, line: str, **more: str) -> Heard:
-        """Somebody calls our line, whose voice webhook is `url`."""
+        """Call the app, whose voice webhook is `url`."""
         return self.line.ask(url, form_of_inbound(caller, line, **more))
 
     @property
     def line(self) -> Line:
-        """This account's way to the app."""
+        """Return the account's connection to the app."""
         return Line(self.account_sid, self.auth_token, self.reach)
 
     def _note_all(self, steps: Sequence[object]) -> None:
@@ -104,9 +104,9 @@ class TwilioStandIn(Ledger):
                 self.note(step)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:
-        """The first true value of `check(self)`, looked at on every change and every 20 ms; or TimeoutError.
+        """Return the first true value of `check(self)`, called on every change and every 20 ms. Raises TimeoutError.
 
-        `check` runs without the lock, so it may also ask the app or its database.
+        `check` runs without the lock, so that it can also use the app or its database.
         """
         end = time.monotonic() + timeout
         while not (value := check(self)):
@@ -120,19 +120,21 @@ class TwilioStandIn(Ledger):
         return value
 
     def idle(self, timeout: float = 5.0) -> None:
-        """Wait until every callback has been posted and answered; or TimeoutError."""
-        self.wait_for(lambda s: s.pending == 0, timeout)
+        """Wait until every callback is posted and answered. Raises TimeoutError."""
+        self.wait_for(lambda twilio: twilio.pending == 0, timeout)
 
     def inbound(self, url: str, **given: Any) -> Inbound:
-        """A family writes.  Twilio's field names as keywords (From=, Body=, MessageSid=, …), the rest
-        filled in as for the channel of From, or for `kind` (see payloads.KINDS).
+        """Post an inbound message of a family.
 
-        times: post it so often, as retries do: same MessageSid, same idempotency token (`token`: this one)
-        bad_signature: signed with another token; signature=None: no header; a string: that header
-        raw: these bytes as the body; signed over the form in them, or over the fields if some are given
-        headers: added, or instead; timeout: seconds to wait for the answer (Twilio's 15)
+        Keywords are Twilio's field names (From=, Body=, MessageSid=, …). The other fields follow the channel of From,
+        or `kind` (see payloads.KINDS). These keywords change the request:
 
-        As on the real line, WhatsApp's window opens, and OptOutType STOP or START takes effect by itself.
+        times: how often to post it, as retries do, with the same MessageSid and idempotency token (`token`)
+        bad_signature: sign with another token; signature: None for no header, or the value of the header
+        raw: the bytes of the body; the signature covers the form in them, or the fields if there are any
+        headers: more headers, or other values; timeout: seconds to wait for the answer (Twilio's are 15)
+
+        As at Twilio, WhatsApp's window opens, and OptOutType STOP or START takes effect.
         """
         answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **given)
         self.heard_from(answer.params.get("From", ""), answer.params.get("OptOutType", ""))

@@ -1,4 +1,4 @@
-"""One webhook on its way: posted as Twilio posts it, without following redirects."""
+"""Post a webhook as Twilio does, without following redirects."""
 
 import http.client
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ FORM = "application/x-www-form-urlencoded; charset=utf-8"
 
 @dataclass(frozen=True)
 class Posted:
-    """What came back; `status` is None when nothing did."""
+    """The response to a webhook. `status` is None without a response."""
 
     status: int | None
     content_type: str
@@ -18,9 +18,9 @@ class Posted:
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], reach: Mapping[str, str], timeout: float = 15.0) -> Posted:
-    """Post `body` to `url`, by way of `reach` ({public base URL: local base URL}) with the public Host.
+    """Post `body` to the local URL that `reach` has for `url` ({public base URL: local base URL}), with the public Host.
 
-    15 seconds are Twilio's own limit (error 11200).  The #fragment holds connection settings and is not sent.
+    Twilio's own timeout is 15 seconds (error 11200). The #fragment holds connection settings and isn't sent.
     """
     url = url.split("#", maxsplit=1)[0]
     public = urlsplit(url)
@@ -42,7 +42,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], reach: Mapping[str, 
         answer = connection.getresponse()
         text = answer.read().decode("utf-8", "replace")
         return Posted(answer.status, answer.headers.get("Content-Type", ""), text)
-    except (OSError, http.client.HTTPException) as problem:
-        return Posted(None, "", repr(problem))
+    except (OSError, http.client.HTTPException) as error:
+        return Posted(None, "", repr(error))
     finally:
         connection.close()

@@ -1,4 +1,4 @@
-"""What tests read of the store, and no page does."""
+"""Store queries that only tests need."""
 
 from sqlalchemy import select
 
@@ -8,7 +8,7 @@ from bot.store.cases.cases import OPEN_STATES, Case
 
 
 def newest_cases(db: Transaction, limit: int) -> list[Case]:
-    """The open cases, then the others; newest first, with what families told."""
+    """Return open cases, then the others; newest first, with what families wrote."""
     order = (cases.cases.c.state.not_in(OPEN_STATES), cases.cases.c.id.desc())
     found = db.execute(select(cases.cases.c.id).order_by(*order).limit(limit)).scalars().all()
     return [cases.get(db, one) for one in found]

@@ -1,4 +1,4 @@
-"""Migrations with rows in the tables: each goes forward, nothing is lost, and at the end the tables are the program's."""
+"""Migrations with rows in the tables: each runs forward, nothing is lost, and the final tables match the program."""
 
 from collections import Counter
 from datetime import UTC, date, datetime
@@ -31,7 +31,7 @@ from sqlalchemy.engine import Connection
 from bot.base import settings
 from bot.base.database import metadata, open_engine
 
-BEFORE = (
+OLD_ROWS = (
     "INSERT INTO contacts (id, address_index, sealed_address, channel, created_at) VALUES (1, 'i', 's', 'sms', '2026-11-01 10:00:00')",
     "INSERT INTO cases (id, message_sid, n, contact_id, topic, severity, role, about, language, sealed_answers, state, opened_at)"
     " VALUES (1, 'SM1', 0, 1, 'talk_to_human', 'follow_up', 'family_liaison', 'a', 'en', '{}', 'alerted', '2026-11-01 10:00:00')",
@@ -56,7 +56,7 @@ def test_old_rows_are_migrated_forward_and_back(bare_database: str) -> None:
     at(url, "0006")
     engine = open_engine(url)
     with engine.begin() as db:
-        for row in BEFORE:
+        for row in OLD_ROWS:
             db.execute(text(row))
     engine.dispose()
     at(url, "head")
@@ -76,20 +76,20 @@ def test_old_rows_are_migrated_forward_and_back(bare_database: str) -> None:
 
 
 def broken_references(db: Connection) -> list[Any]:
-    """Rows that name a row which is not there; PostgreSQL lets nobody write one."""
+    """Return rows with broken references; PostgreSQL allows none."""
     return list(db.execute(text("PRAGMA foreign_key_check"))) if db.dialect.name == "sqlite" else []
 
 
 def revisions() -> list[str]:
-    """All of them, oldest first."""
+    """Return all revisions, oldest first."""
     script = ScriptDirectory.from_config(Config(str(settings.ROOT / "alembic.ini")))
     return [revision.revision for revision in reversed(list(script.walk_revisions()))]
 
 
-def value(column: Column[Any], number: int) -> Any:
-    """Something for this column that the row's number makes unlike any other row's."""
+def build_value(column: Column[Any], number: int) -> Any:
+    """Return a value for this column that no other row has."""
     for key in column.foreign_keys:
-        return value(key.column, number)
+        return build_value(key.column, number)
     kinds: dict[type[Any], Any] = {
         Boolean: bool(number % 2),
         Date: date(2026, 11, 1),
@@ -102,14 +102,14 @@ def value(column: Column[Any], number: int) -> Any:
     return known[0] if known else f"x{number}"[: getattr(column.type, "length", None) or 20]
 
 
-def fill(db: Connection, number: int) -> Counter[str]:
-    """One more row in every table that is there; how many each holds now."""
+def add_rows(db: Connection, number: int) -> Counter[str]:
+    """Add one row to every existing table; return the row counts."""
     here = MetaData()
     here.reflect(db)
     held: Counter[str] = Counter()
     for table in here.sorted_tables:
         if table.name != "alembic_version":
-            db.execute(insert(table).values({column.name: value(column, number) for column in table.c}))
+            db.execute(insert(table).values({column.name: build_value(column, number) for column in table.c}))
             held[table.name] = _count(db, table)
     return held
 
@@ -120,7 +120,7 @@ def _count(db: Connection, table: Table) -> int:
 
 @pytest.mark.long
 def test_every_revision_migrates_rows_in_every_table(bare_database: str) -> None:
-    """A district that took each release, and texts at each: no row is lost on the way, and none points nowhere."""
+    """A district that installed each release and texted at each: no row is lost, and no reference breaks."""
     engine = open_engine(bare_database)
     held: Counter[str] = Counter()
     for number, revision in enumerate(revisions(), 1):
@@ -131,12 +131,12 @@ def test_every_revision_migrates_rows_in_every_table(bare_database: str) -> None
             now = {table.name: _count(db, table) for table in here.sorted_tables}
             assert {name: now.get(name) for name in held} == dict(held), f"rows are missing after {revision}"
             assert broken_references(db) == [], revision
-            held = fill(db, number)
+            held = add_rows(db, number)
     engine.dispose()
 
 
 def test_migrated_tables_match_the_program(bare_database: str) -> None:
-    """As `alembic check`: nothing is left that a migration would have to add, change or take away."""
+    """Like `alembic check`: no migration has anything left to add, change, or remove."""
     at(bare_database, "head")
     engine = open_engine(bare_database)
     with engine.connect() as db:

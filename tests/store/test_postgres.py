@@ -1,4 +1,4 @@
-"""The line on PostgreSQL, the database of a real deployment: migrated, answered, escalated, sent once."""
+"""The service on PostgreSQL, the database of a real deployment: migrated, answered, escalated, sent once."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from tests.announcements.conftest import District
 from tests.conftest import Family
 from tests.databases import cluster, migrate
 from tests.stand_in import TwilioStandIn
-from tests.voice_notes.conftest import SOUND, carry_all, notes, sound_of, speak
+from tests.voice_notes.conftest import SOUND, list_notes, load_audio, run_jobs, send_voice_note
 
 pytestmark = pytest.mark.long
 
@@ -36,10 +36,10 @@ def url() -> Iterator[str]:
         yield f"{server}postgres"
 
 
-def test_family_messages_work_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_family_messages_work_on_postgresql(url: str, runtime: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
-    migrate(url)  # a second time changes nothing
-    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    migrate(url)  # a second run changes nothing
+    here = replace(runtime, database=Database(url, Vault(runtime.settings.data_keys)))
     family = Family(here, create_app(runtime=here).test_client(), "+12175550177")
     first = family.text("ICE is at my door right now")
     assert "911" in first and family.text("ICE is at my door right now", MessageSid=family.sid) == first
@@ -59,28 +59,28 @@ def test_family_messages_work_on_postgresql(url: str, services: Runtime, twilio:
     here.database.engine.dispose()
 
 
-def test_voice_note_works_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_voice_note_works_on_postgresql(url: str, runtime: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
-    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    here = replace(runtime, database=Database(url, Vault(runtime.settings.data_keys)))
     family = Family(here, create_app(runtime=here).test_client(), "whatsapp:+12175550166")
     family.text("hello, good morning")
-    speak(family, twilio.media.put(SOUND))
+    send_voice_note(family, twilio.media.put(SOUND))
     with here.database.read() as db:
         (number,) = db.execute(select(cases.c.id).where(cases.c.topic == "voice_message")).scalars()
     with ThreadPoolExecutor(2) as two:  # two workers get the same job
-        list(two.map(lambda _: carry_all(here), range(2)))
-    (note,) = notes(here, number)
-    assert sound_of(here, note) == SOUND and twilio.media.files == {} and note.due_at is None
+        list(two.map(lambda _: run_jobs(here), range(2)))
+    (note,) = list_notes(here, number)
+    assert load_audio(here, note) == SOUND and twilio.media.files == {} and note.due_at is None
     assert [one.method for one in twilio.media.asked] == ["GET", "DELETE"]
     with here.database.write() as db:
         voice_notes.delete_for_contact(db, note.contact_id or 0, now())
-    assert notes(here, number) == []
+    assert list_notes(here, number) == []
     here.database.engine.dispose()
 
 
-def test_announcement_works_on_postgresql(url: str, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_announcement_works_on_postgresql(url: str, runtime: Runtime, twilio: TwilioStandIn) -> None:
     migrate(url)
-    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    here = replace(runtime, database=Database(url, Vault(runtime.settings.data_keys)))
     district = District(here, twilio)
     for one in range(60):
         district.family(f"+12175557{one:03d}", "lincoln", "harbor")
@@ -97,10 +97,10 @@ def test_announcement_works_on_postgresql(url: str, services: Runtime, twilio: T
     here.database.engine.dispose()
 
 
-def test_two_colleagues_report_an_incident_simultaneously(url: str, services: Runtime) -> None:
-    """One record, one case, every step once; the same message handed over eight times counts once."""
+def test_two_colleagues_report_an_incident_simultaneously(url: str, runtime: Runtime) -> None:
+    """One record, one case, every step once; a message delivered eight times counts once."""
     migrate(url)
-    here = replace(services, database=Database(url, Vault(services.settings.data_keys)))
+    here = replace(runtime, database=Database(url, Vault(runtime.settings.data_keys)))
     app = create_app(runtime=here)
 
     def texts(phone: str, body: str, sid: str) -> str:

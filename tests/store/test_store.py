@@ -1,4 +1,4 @@
-"""What is kept: sealed to its place, found by a keyed hash, changed by one process at a time."""
+"""Stored data: encrypted for its place, found by a keyed hash, changed by one process at a time."""
 
 import pytest
 from hypothesis import given
@@ -41,7 +41,7 @@ def test_only_the_lock_owner_saves(clean_redis: Redis) -> None:
     talks = ConversationStore(clean_redis, Vault([OLD]))
     assert talks.acquire("f", "SM1", "first").outcome == "go"
     assert talks.acquire("f", "SM2", "second").outcome == "busy"
-    clean_redis.delete("puente:lock:f")  # what its expiry does
+    clean_redis.delete("puente:lock:f")  # simulates its expiry
     assert talks.acquire("f", "SM2", "second").outcome == "go"
     assert not talks.save_and_release("f", "SM1", "first", Conversation(noticed=["late"]), "late")
     assert talks.save_and_release("f", "SM2", "second", Conversation(noticed=["mine"]), "mine")
@@ -64,11 +64,11 @@ def test_scripts_work_after_script_flush_and_reconnect(clean_redis: Redis) -> No
     assert talks.acquire("f", "SM1", "second").reply == "hello"
 
 
-def test_redis_and_database_contain_no_personal_plain_text(family: Family, services: Runtime) -> None:
+def test_redis_and_database_contain_no_personal_plain_text(family: Family, runtime: Runtime) -> None:
     family.text("I want to talk to a person")
     family.text("my name is Rosalinda Quispe, call me at 217 555 0133")
-    found = b"".join(clean.dump(key) or b"" for clean in [services.redis] for key in clean.scan_iter())
-    stored = found + kept_on_disk(services.database, services.settings.var_dir)
+    found = b"".join(clean.dump(key) or b"" for clean in [runtime.redis] for key in clean.scan_iter())
+    stored = found + kept_on_disk(runtime.database, runtime.settings.var_dir)
     assert b"talk_to_human" in stored, "it is the right database"
     for secret in (b"Rosalinda", b"5550177", b"555 0133"):
         assert secret not in stored

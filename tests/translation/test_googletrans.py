@@ -1,4 +1,4 @@
-"""googletrans against a stand-in over HTTP, in each way it can fail; and the shield around it."""
+"""googletrans with a stand-in over HTTP, in each way it can fail; and the placeholders that protect data."""
 
 from collections.abc import Iterator
 

@@ -1,4 +1,4 @@
-"""People's texts on their way to the machine and back: what it may see, every way it can fail, and what is kept."""
+"""People's texts to the machine and back: what it may see, every way it can fail, and what is stored."""
 
 import asyncio
 import time
@@ -28,8 +28,8 @@ SECRETS = ("Xochitl", "Perez", "555", "0133", "oak", "412", "204", "567", "891",
 Make = Callable[..., SafeTranslator]
 
 
-def nobody() -> Redis:
-    """A Redis that is away."""
+def build_unreachable_redis() -> Redis:
+    """Return a Redis client without a server."""
     return Redis(port=9, retry=Retry(NoBackoff(), 0))
 
 
@@ -39,7 +39,7 @@ def glossary(library: Library) -> TermGlossary:
 
 
 class Google(GoogleStandIn):
-    """The stand-in with wordings of its own: `says` holds what comes back for a text."""
+    """A stand-in with scripted translations: `says` maps a text to its translation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class Google(GoogleStandIn):
 
     @property
     def sent(self) -> str:
-        """Everything that arrived."""
+        """Return everything that arrived."""
         return "\n".join(text for text, _, _ in self.asked)
 
 
@@ -178,7 +178,7 @@ def test_bad_answers_do_not_open_the_breaker(make: Make, stand_in: Google, mood:
 
 
 def test_translation_works_without_redis(make: Make, stand_in: Google) -> None:
-    careful = make(redis=nobody())
+    careful = make(redis=build_unreachable_redis())
     assert [careful.translate("Good morning", "en", "es", should_check=False).text for _ in range(2)] == [
         "es: GOOD MORNING"
     ] * 2
@@ -213,7 +213,7 @@ def test_back_translation_causes_warnings(make: Make, stand_in: Google) -> None:
     assert answer.warnings == ("numbers", "dates", "names", "negation")
     stand_in.says["Venga el martes, [[0]]."] = sent
     stand_in.asked.clear()
-    assert make(redis=nobody()).translate(text, "en", "es").warnings == ()
+    assert make(redis=build_unreachable_redis()).translate(text, "en", "es").warnings == ()
 
 
 def test_failed_back_translation_is_not_a_failure(make: Make, stand_in: Google) -> None:
@@ -229,13 +229,13 @@ def test_google_works_inside_an_event_loop(stand_in: Google) -> None:
     assert asyncio.run(inside()) == ["es: HELLO THERE"]
 
 
-def test_runtime_translator_uses_reviewed_answers_and_approved_phrases(services: Runtime, stand_in: Google) -> None:
-    answer = services.library.district.answers["call_you"]
+def test_runtime_translator_uses_reviewed_answers_and_approved_phrases(runtime: Runtime, stand_in: Google) -> None:
+    answer = runtime.library.district.answers["call_you"]
     reviewed = Catalogs(
         {"es": {answer: CatalogText("Le llamo hoy.")}, "fr": {answer: CatalogText("Brouillon", is_draft=True)}}
     )
-    given = services.settings.model_copy(update={"translator": "googletrans", "googletrans_base": stand_in.url})
-    opened = open_runtime(given, replace(services.library, catalogs=reviewed))
+    given = runtime.settings.model_copy(update={"translator": "googletrans", "googletrans_base": stand_in.url})
+    opened = open_runtime(given, replace(runtime.library, catalogs=reviewed))
     with opened.database.write() as db:
         approved_phrases.approve(
             db, approved_phrases.ApprovedPhrase("es", "en", "Ya voy.", "On my way.", "ana_ruiz"), now()
@@ -244,4 +244,4 @@ def test_runtime_translator_uses_reviewed_answers_and_approved_phrases(services:
     assert opened.safe_translator.translate("ya  voy", "es", "en") == TranslatedText("On my way.", "no")
     assert not stand_in.asked
     assert opened.safe_translator.translate(answer, "en", "fr").machine == "yes", "a draft is no approved wording"
-    assert services.safe_translator.translate("Hello there", "en", "es").failure == "off"
+    assert runtime.safe_translator.translate("Hello there", "en", "es").failure == "off"

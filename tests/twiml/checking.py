@@ -1,8 +1,8 @@
-"""Is this TwiML as Twilio's own lists have it?  What is not, Twilio leaves out or says wrongly (warning 12200).
+"""Is this TwiML valid by Twilio's own lists? Twilio skips or misreads anything else (warning 12200).
 
-`lists.json` was read from Twilio's library by `read_lists.py`.  Lengths: https://www.twilio.com/docs/api/errors/13521
-(a `<Say>` has 3,000 bytes for a voice of Polly, 5,000 for one of Google, and 4,500 letters when it stands in an
-address, which is the narrowest for every script but the Latin), …/11750 (64 kB a document).
+`lists.json` was read from Twilio's library by `read_lists.py`. Lengths: https://www.twilio.com/docs/api/errors/13521 (a
+`<Say>` has 3,000 bytes for a Polly voice, 5,000 for a Google voice, and 4,500 letters in an address, which is the
+smallest for every script except Latin), …/11750 (64 kB per document).
 """
 
 import json
@@ -17,26 +17,29 @@ from xml.etree import ElementTree
 KINDS = ("Voice", "Messaging")
 NUMBER, BOOLEAN = re.compile(r"\d+(\.\d+)?"), ("true", "false")
 DOCUMENT_BYTES, POLLY_BYTES, GOOGLE_BYTES, QUOTED = 64 * 1024, 3000, 5000, 4500
-NEEDED = {"Message": (), "Gather": ("action",), "Record": ("action",), "Say": ("voice", "language")}
-"""What Twilio could do without, and we never: a key without its own address would ring the whole menu again, and a
-text without a voice is read by whichever the account happens to have."""
+REQUIRED_ATTRIBUTES = {"Message": (), "Gather": ("action",), "Record": ("action",), "Say": ("voice", "language")}
+"""Attributes that Twilio doesn't need but we do.
+
+A key without its own address would play the whole menu again, and a text without a voice is read by the account's
+default voice.
+"""
 
 
 @cache
 def lists() -> Mapping[str, Any]:
-    """Twilio's lists."""
+    """Load Twilio's lists."""
     found: Mapping[str, Any] = json.loads(Path(__file__).with_name("lists.json").read_text(encoding="utf-8"))
     return found
 
 
 def check(document: str, kind: str) -> None:
-    """Raises `AssertionError` with all that is wrong in an answer to a call ("Voice") or a text ("Messaging")."""
-    found = list(problems(document, kind))
+    """Raise `AssertionError` with all errors of an answer to a call ("Voice") or a text ("Messaging")."""
+    found = list(find_problems(document, kind))
     assert not found, f"no TwiML for {kind}: {'; '.join(found)}\n{document}"
 
 
-def problems(document: str, kind: str) -> Iterator[str]:
-    """What is wrong with it, a sentence each."""
+def find_problems(document: str, kind: str) -> Iterator[str]:
+    """Yield the errors, one sentence each."""
     if len(document.encode()) > DOCUMENT_BYTES:
         yield "over 64 kB"
     try:
@@ -62,7 +65,7 @@ def _inside(parent: ElementTree.Element, element: str, listed: Mapping[str, Any]
 
 
 def _attributes(one: ElementTree.Element, known: Mapping[str, str], values: Mapping[str, list[str]]) -> Iterator[str]:
-    for name in NEEDED.get(one.tag, ()):
+    for name in REQUIRED_ATTRIBUTES.get(one.tag, ()):
         if name not in one.attrib:
             yield f"<{one.tag}> without {name}"
     for name, value in one.attrib.items():

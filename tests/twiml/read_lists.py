@@ -1,8 +1,8 @@
-"""Read Twilio's own lists of TwiML once into `lists.json`: `python -m tests.twiml.read_lists FOLDER VERSION`.
+"""Read Twilio's own TwiML lists once into `lists.json`: `python -m tests.twiml.read_lists FOLDER VERSION`.
 
-FOLDER is `lib/twiml` of the npm package `twilio` (`npm pack twilio@VERSION`, then unpack).  From the generated classes
-it takes facts only: which element may stand in which, with which attributes, of which values.  An element is known by
-its class, because `<Sip>` in `<Dial>` is another one than in `<Refer>`.
+FOLDER is `lib/twiml` of the npm package `twilio` (`npm pack twilio@VERSION`, then unpack). It takes only facts from the
+generated classes: which elements may contain which, with which attributes and values. An element is identified by its
+class, because `<Sip>` in `<Dial>` differs from `<Sip>` in `<Refer>`.
 """
 
 import json
@@ -19,7 +19,7 @@ VALUES = re.compile(r"^    type (\w+) = (.+);$", re.M)
 
 
 def read(folder: Path, document: str) -> dict[str, object]:
-    """Element → {may stand in it}, its attributes → their kind, and the values of each kind that is a list."""
+    """Return element → {allowed children}, its attributes → their kind, and the values of each list kind."""
     code, types = (folder.joinpath(f"{document}.{end}").read_text() for end in ("js", "d.ts"))
     kinds = {name: re.findall(r'"([^"]*)"', listed) for name, listed in VALUES.findall(types)}
     interfaces = {name: dict(FIELD.findall(body)) for name, body in INTERFACE.findall(types)}

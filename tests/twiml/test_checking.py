@@ -1,11 +1,11 @@
-"""The judge of our TwiML itself: each thing that Twilio's lists do not have is found."""
+"""The TwiML checker itself: it finds everything outside Twilio's lists."""
 
 import pytest
 from twilio.twiml.messaging_response import MessagingResponse
 from twilio.twiml.voice_response import VoiceResponse
 
 from bot.speech.twilio_voices import RECOGNITION_ONLY_LOCALES, TWILIO_VOICES
-from tests.twiml.checking import check, lists, problems
+from tests.twiml.checking import check, find_problems, lists
 
 SAY = '<Say voice="Polly.Mia" language="es-MX">Hola</Say>'
 
@@ -53,8 +53,8 @@ def test_element_outside_the_lists_is_found(inside: str, wrong: str) -> None:
 
 
 def test_voice_twiml_is_invalid_for_messaging_and_vice_versa() -> None:
-    assert list(problems(f"<Response>{SAY}</Response>", "Messaging"))
-    assert list(problems("<Response><Message>x</Message></Response>", "Voice"))
+    assert list(find_problems(f"<Response>{SAY}</Response>", "Messaging"))
+    assert list(find_problems("<Response><Message>x</Message></Response>", "Voice"))
 
 
 def test_every_voice_and_recognized_language_is_supported_by_twilio() -> None:
@@ -66,6 +66,6 @@ def test_every_voice_and_recognized_language_is_supported_by_twilio() -> None:
 
 
 def test_four_languages_have_no_twilio_voice() -> None:
-    """Should Twilio add one, this is where it is noticed (after `read_lists.py` of a newer version)."""
+    """Fails if Twilio adds one (after `read_lists.py` of a newer version)."""
     for code in ("ht", "so", "fa", "ps"):
         assert not [one for one in lists()["Voice"]["values"]["SayLanguage"] if one.startswith(f"{code}-")]

@@ -1,4 +1,4 @@
-"""A caller's telephone, for the tests: it posts what Twilio posts, signed, and hears what Twilio would say."""
+"""A caller's phone for tests: it posts what Twilio posts, signed, and hears what Twilio would say."""
 
 import secrets
 from dataclasses import asdict, dataclass, field, replace
@@ -17,25 +17,25 @@ from tests.stand_in import sign
 URL = "/webhooks/twilio/voice"
 CALL = "CA" + "7" * 32
 LETTERS_A_SECOND, RECORDING_SECONDS = 12, 10
-"""About as fast as Twilio's voices speak; how long a recording of a sentence is."""
+"""About as fast as Twilio's voices speak; the length of a sentence's recording."""
 
 
 @dataclass
 class Phone:
-    """A caller: `press`, `speak` and `wait` answer what the line asked last."""
+    """A caller: `press`, `speak`, and `wait` answer the last prompt."""
 
     client: FlaskClient
-    services: Runtime
+    runtime: Runtime
     number: str = "+12175550177"
     sid: str = CALL
     root: ElementTree.Element = field(default_factory=lambda: ElementTree.Element("Response"))
     knew: str = ""
-    """The language that it read when that was last known."""
+    """The last known language of the caller."""
 
     def ask(self, path: str, **form: str) -> str:
-        """Post this callback, signed; everything that is said."""
+        """Post this callback, signed; return everything that is spoken."""
         given = {"CallSid": self.sid, "From": self.number, "To": "+12175550100", "Direction": "inbound", **form}
-        signature = sign(self.services.settings.twilio_auth_token, PUBLIC + path, given)
+        signature = sign(self.runtime.settings.twilio_auth_token, PUBLIC + path, given)
         answer = self.client.post(path, data=given, headers={"X-Twilio-Signature": signature})
         assert answer.status_code == 200 and answer.mimetype == "text/xml"
         self.root = ElementTree.fromstring(answer.text)
@@ -58,7 +58,7 @@ class Phone:
 
     @property
     def on(self) -> str:
-        """Where Twilio goes next."""
+        """Where Twilio continues."""
         found = next(one.get("action") for one in self.root.iter() if one.get("action"))
         return (found or "").removeprefix(PUBLIC)
 
@@ -75,16 +75,16 @@ class Phone:
 
     @property
     def goes_on(self) -> bool:
-        """Whether the line waits for a key, for words, or for a recording."""
+        """Whether the call waits for a key, for words, or for a recording."""
         return any(one.get("action") for one in self.root.iter())
 
     def reads(self) -> str:
-        """The language of this number, as the database has it; "" before one is chosen."""
-        with self.services.database.read() as db:
+        """The language of this number in the database; "" before one is chosen."""
+        with self.runtime.database.read() as db:
             return contacts.find_language(db, f"voice:{self.number}") or ""
 
     def seconds_before_a_key(self) -> float:
-        """How long the line talks while no key does anything, about; the pauses counted in."""
+        """About how long the call talks while no key works, including pauses."""
         seconds = 0.0
         for one in self.root:
             if one.tag in ("Gather", "Record"):
@@ -95,15 +95,15 @@ class Phone:
         return seconds
 
 
-def in_the_middle(phone: Phone, language: str, flow: str) -> None:
-    """The caller has chosen this language, and this flow stands at its first question (or is over)."""
-    services = phone.services
-    phone.ask(f"/webhooks/twilio/voice?page={services.library.district.languages.index(language) // 8}",
-              Digits=str(services.library.district.languages.index(language) % 8 + 1))  # fmt: skip
-    family, owner = services.compute_lookup_hash(f"voice:{phone.number}"), secrets.token_hex(8)
-    standing = services.conversations.lock_for_outgoing(family, owner)
+def start_in_flow(phone: Phone, language: str, flow: str) -> None:
+    """Put the caller in this language and at the first question of this flow (or after its end)."""
+    runtime = phone.runtime
+    phone.ask(f"/webhooks/twilio/voice?page={runtime.library.district.languages.index(language) // 8}",
+              Digits=str(runtime.library.district.languages.index(language) % 8 + 1))  # fmt: skip
+    family, owner = runtime.compute_lookup_hash(f"voice:{phone.number}"), secrets.token_hex(8)
+    standing = runtime.conversations.lock_for_outgoing(family, owner)
     assert standing is not None
-    world = build_flow_context(services.library, now(), {"language": language, "channel": "voice"})
+    world = build_flow_context(runtime.library, now(), {"language": language, "channel": "voice"})
     talk, _effects = start_flow(world, DialogState(language=language), flow)
-    services.conversations.save_outgoing(family, owner, replace(standing, talk=asdict(talk)))
-    services.conversations.release(family, owner)
+    runtime.conversations.save_outgoing(family, owner, replace(standing, talk=asdict(talk)))
+    runtime.conversations.release(family, owner)

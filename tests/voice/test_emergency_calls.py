@@ -1,4 +1,4 @@
-"""What is said in a call: an emergency is read to staff and 1 takes it; who rings the line is told to text."""
+"""What a call says: staff hear an emergency and claim it with 1; callers get the language menu."""
 
 import logging
 from collections.abc import Iterator
@@ -55,8 +55,8 @@ def test_family_data_is_neither_spoken_nor_logged(pager: Pager, caplog: pytest.L
 
 def test_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
     call = pager.rung()
-    with pager.services.database.write() as db:
-        sealed = pager.services.database.vault.encrypt(
+    with pager.runtime.database.write() as db:
+        sealed = pager.runtime.database.vault.encrypt(
             "Case 7. See https://a.example/7", f"delivery:body:{pager.rows[0]}"
         )
         db.execute(update(deliveries).where(deliveries.c.id == pager.rows[0]).values(sealed_body=sealed))
@@ -67,14 +67,14 @@ def test_link_in_an_alert_is_not_read_out(pager: Pager) -> None:
 def test_second_key_press_names_the_claimant(pager: Pager) -> None:
     first, second = pager.rung(0), pager.rung(1)
     pager.twilio.answer(first, press="1")
-    name = pager.services.library.district.staff[pager.claimed_by() or ""].name
+    name = pager.runtime.library.district.staff[pager.claimed_by() or ""].name
     assert f"Case {pager.case} was taken by {name}." in pager.twilio.answer(second, press="1")[-1].words
     assert pager.takings() == 1
 
 
 def test_key_press_after_closing_says_closed(pager: Pager) -> None:
     call = pager.rung()
-    assignment.resolve_case(pager.services, pager.case, "ana_ruiz")
+    assignment.resolve_case(pager.runtime, pager.case, "ana_ruiz")
     assert f"Case {pager.case} is closed." in pager.twilio.answer(call, press="1")[-1].words
 
 
@@ -102,7 +102,7 @@ def test_forged_key_claims_nothing(pager: Pager, signature: str | None) -> None:
 
 
 def test_row_of_a_text_is_not_read_out(pager: Pager) -> None:
-    with pager.services.database.read() as db:
+    with pager.runtime.database.read() as db:
         text = db.execute(select(deliveries.c.id).where(deliveries.c.transport == "text").limit(1)).scalar_one()
     to = pager.phones[0]
     for own in (text, "0" * 32):
@@ -113,33 +113,33 @@ def test_row_of_a_text_is_not_read_out(pager: Pager) -> None:
 
 def test_database_outage_is_spoken(pager: Pager) -> None:
     call = pager.rung()
-    with pager.services.database.engine.begin() as db:
+    with pager.runtime.database.engine.begin() as db:
         db.exec_driver_sql("ALTER TABLE deliveries RENAME TO gone")
     heard = pager.twilio.answer(call)[0]
-    assert heard.status == 200 and "nothing was written down" in heard.words
+    assert heard.status == 200 and "nothing was saved" in heard.words
 
 
-# ---- somebody calls the line
+# ---- incoming calls
 
 
-def ring_in(twilio: TwilioStandIn) -> Heard:
+def call_in(twilio: TwilioStandIn) -> Heard:
     return twilio.ring_in(f"{PUBLIC}{URL}", "+12175550177", LINE)
 
 
 def test_new_caller_is_asked_for_a_language_in_each_voice(twilio: TwilioStandIn, served: None) -> None:
-    heard = ring_in(twilio)
+    heard = call_in(twilio)
     assert {"en-US", "es-MX"} <= heard.languages and "For a person, press 0." in heard.words
     assert heard.action is not None and not heard.hangs_up
 
 
 def test_nothing_is_stored_before_a_key_is_pressed(
-    services: Runtime, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
+    runtime: Runtime, twilio: TwilioStandIn, served: None, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "bot")
-    ring_in(twilio)
-    with services.database.read() as db:
+    call_in(twilio)
+    with runtime.database.read() as db:
         assert db.execute(select(func.count()).select_from(contacts.contacts)).scalar_one() == 0
-    assert services.redis.dbsize() == 0 and "5550177" not in caplog.text
+    assert runtime.redis.dbsize() == 0 and "5550177" not in caplog.text
 
 
 def test_unsigned_call_is_refused(client: FlaskClient) -> None:

@@ -1,7 +1,7 @@
-"""Whatever a caller does, wherever the conversation stands, the line speaks the caller's language and has a way on.
+"""Whatever a caller does, in any conversation state, the call speaks the caller's language and has a next step.
 
-Hypothesis rings through the signed webhook: a flow stands open (each of them, in a language with a voice of Polly's, one
-of Google's, one that only people have recorded, and two that nothing speaks), and the caller presses, speaks, waits.
+Hypothesis calls through the signed webhook with an open flow. It uses a language with a Polly voice, one with a Google
+voice, one with recordings only, and two with neither. The caller presses, speaks, and waits.
 """
 
 import itertools
@@ -19,12 +19,12 @@ from bot.store.announcements import recordings
 from bot.store.announcements.recordings import Recording, RecordingAudio
 from bot.voice.recordable_texts import collect_recordable_texts
 from tests.conftest import NOW
-from tests.voice.phone import Phone, in_the_middle
+from tests.voice.phone import Phone, start_in_flow
 
 RECORDED, SILENT = "so", "ps"
 LANGUAGES = ("en", "es", "am", RECORDED, SILENT, "ht")
 LONGEST = 20
-"""Seconds of a goodbye, or of the words before the office rings.  Everything else stops at the first key."""
+"""Seconds of a goodbye, or of the words before the office is called. Everything else stops at the first key."""
 NUMBERS = itertools.count(12_065_560_000)
 
 doing = st.one_of(
@@ -36,14 +36,14 @@ doing = st.one_of(
 )  # fmt: skip
 
 
-def record(services: Runtime, flows: set[str] | None = None) -> Runtime:
-    """Somali, as far as a person can say it once and for all (or only these flows)."""
-    with services.database.write() as db:
-        for item in collect_recordable_texts(services.library, RECORDED, NOW).items:
+def add_recordings(runtime: Runtime, flows: set[str] | None = None) -> Runtime:
+    """Record Somali as far as a person can (or only these flows)."""
+    with runtime.database.write() as db:
+        for item in collect_recordable_texts(runtime.library, RECORDED, NOW).items:
             if flows is None or item.flow in flows:
                 said = Recording(0, RECORDED, item.key, item.place, item.text, 2, "ana_ruiz", NOW)
                 recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
-    return services
+    return runtime
 
 
 def flows(library: Library) -> list[str]:
@@ -51,8 +51,8 @@ def flows(library: Library) -> list[str]:
 
 
 def act(phone: Phone, what: str, given: str, before: list[tuple[str, dict[str, str]]]) -> None:
-    """One thing that a caller does; `again`: Twilio repeats its last callback."""
-    base = f"https://api.twilio.com/2010-04-01/Accounts/{phone.services.settings.account_sid}/Recordings"
+    """Do one thing as a caller; `again`: Twilio repeats its last callback."""
+    base = f"https://api.twilio.com/2010-04-01/Accounts/{phone.runtime.settings.account_sid}/Recordings"
     forms = {
         "press": {"Digits": given}, "speak": {"SpeechResult": given}, "wait": {},
         "record": {"RecordingUrl": f"{base}/RE{secrets.token_hex(16)}", "RecordingDuration": "4"},
@@ -66,9 +66,9 @@ def act(phone: Phone, what: str, given: str, before: list[tuple[str, dict[str, s
     phone.ask(step[0], **step[1])
 
 
-def judge(phone: Phone) -> None:
-    """Every answer: TwiML by Twilio's lists (the client looks), the caller's language, something to hear, a way on."""
-    language = phone.knew = phone.reads() or phone.knew  # whoever was erased hears so in its language
+def check_answer(phone: Phone) -> None:
+    """Check every answer: valid TwiML (by the client), the caller's language, something to hear, a next step."""
+    language = phone.knew = phone.reads() or phone.knew  # an erased family hears that in its language
     if "page=" not in (phone.on if phone.goes_on else ""):
         assert phone.voices <= ({TWILIO_VOICES[language].locale} if language in TWILIO_VOICES else set()), language
     assert phone.goes_on or phone.has("Dial") or phone.has("Hangup"), "a dead end"
@@ -84,15 +84,15 @@ def walk(phone: Phone, language: str, flow: str, doings: list[tuple[str, str]]) 
     phone.number, phone.sid = f"+{next(NUMBERS)}", f"CA{secrets.token_hex(16)}"
     phone.knew = ""
     phone.ring()
-    judge(phone)
-    in_the_middle(phone, language, flow)
-    judge(phone)
+    check_answer(phone)
+    start_in_flow(phone, language, flow)
+    check_answer(phone)
     before: list[tuple[str, dict[str, str]]] = []
     for what, given_ in doings:
         if not phone.goes_on:
             return
         act(phone, what, given_, before)
-        judge(phone)
+        check_answer(phone)
 
 
 QUICK = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
@@ -100,11 +100,11 @@ LONG = settings(max_examples=200, deadline=None, suppress_health_check=list(Heal
 
 
 @pytest.mark.long
-def test_caller_always_has_a_next_step(client: FlaskClient, services: Runtime) -> None:
-    phone = Phone(client, record(services, {"texts", "menu", "language_set"}))
+def test_caller_always_has_a_next_step(client: FlaskClient, runtime: Runtime) -> None:
+    phone = Phone(client, add_recordings(runtime, {"texts", "menu", "language_set"}))
 
     @QUICK
-    @given(st.sampled_from(LANGUAGES), st.sampled_from(flows(phone.services.library)), st.lists(doing, max_size=5))
+    @given(st.sampled_from(LANGUAGES), st.sampled_from(flows(phone.runtime.library)), st.lists(doing, max_size=5))
     def walks(language: str, flow: str, doings: list[tuple[str, str]]) -> None:
         walk(phone, language, flow, doings)
 
@@ -112,18 +112,18 @@ def test_caller_always_has_a_next_step(client: FlaskClient, services: Runtime) -
 
 
 @pytest.mark.long
-def test_every_flow_in_every_language_has_a_next_step(client: FlaskClient, services: Runtime) -> None:
-    phone = Phone(client, record(services))
-    for language, flow in itertools.product(services.library.district.languages, flows(services.library)):
+def test_every_flow_in_every_language_has_a_next_step(client: FlaskClient, runtime: Runtime) -> None:
+    phone = Phone(client, add_recordings(runtime))
+    for language, flow in itertools.product(runtime.library.district.languages, flows(runtime.library)):
         walk(phone, language, flow, [("press", "1"), ("press", "*"), ("press", "2"), ("wait", ""), ("wait", "")])
 
 
 @pytest.mark.long
-def test_any_caller_action_leads_to_a_next_step(client: FlaskClient, services: Runtime) -> None:
-    phone = Phone(client, record(services))
+def test_any_caller_action_leads_to_a_next_step(client: FlaskClient, runtime: Runtime) -> None:
+    phone = Phone(client, add_recordings(runtime))
 
     @LONG
-    @given(st.sampled_from(LANGUAGES), st.sampled_from(flows(services.library)), st.lists(doing, max_size=12))
+    @given(st.sampled_from(LANGUAGES), st.sampled_from(flows(runtime.library)), st.lists(doing, max_size=12))
     def walks(language: str, flow: str, doings: list[tuple[str, str]]) -> None:
         walk(phone, language, flow, doings)
 

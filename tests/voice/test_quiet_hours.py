@@ -1,4 +1,4 @@
-"""A family's telephone does not ring at night, unless it is about an emergency that is going on."""
+"""A family's phone doesn't ring at night, except for an ongoing emergency."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,19 +15,19 @@ from tests.stand_in import TwilioStandIn
 from tests.voice.phone import Phone
 
 NIGHT = datetime(2026, 11, 25, 5, 0, tzinfo=UTC)
-"""Eleven in the evening in the example district."""
+"""11 PM in the example district."""
 MORNING = datetime(2026, 11, 25, 14, 0, tzinfo=UTC)
 
 
-def planned(services: Runtime, address: str, at: datetime) -> str:
-    with services.database.write() as db:
+def plan_message(runtime: Runtime, address: str, at: datetime) -> str:
+    with runtime.database.write() as db:
         contact = contacts.find(db, address)
         assert contact is not None
         return deliveries.plan_staff_message(db, contact.id, "The bus comes at 7:15.", at)
 
 
-def caller(client: FlaskClient, services: Runtime, says: str = "") -> Phone:
-    phone = Phone(client, services)
+def call_in(client: FlaskClient, runtime: Runtime, says: str = "") -> Phone:
+    phone = Phone(client, runtime)
     phone.ring()
     phone.press("1")
     if says:
@@ -35,43 +35,43 @@ def caller(client: FlaskClient, services: Runtime, says: str = "") -> Phone:
     return phone
 
 
-def test_reply_waits_for_morning(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
-    phone = caller(client, services)
+def test_reply_waits_for_morning(client: FlaskClient, runtime: Runtime, twilio: TwilioStandIn) -> None:
+    phone = call_in(client, runtime)
     with time_machine.travel(NIGHT):
-        row = planned(services, f"voice:{phone.number}", now())
+        row = plan_message(runtime, f"voice:{phone.number}", now())
         for _ in range(2):
-            deliver(services, row)
+            deliver(runtime, row)
         assert twilio.calls_to(phone.number) == []
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         waiting = deliveries.find(db, row)
         due = deliveries.list_unfinished(db, MORNING, MORNING, 10)
     assert waiting is not None and waiting.state == "waiting" and (row, "talk") in due, "the sweep finds it at eight"
     with time_machine.travel(MORNING):
         for _ in range(2):
-            deliver(services, row)
+            deliver(runtime, row)
     assert len(twilio.calls_to(phone.number)) == 1
 
 
-def test_ongoing_emergency_calls_at_night(client: FlaskClient, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_ongoing_emergency_calls_at_night(client: FlaskClient, runtime: Runtime, twilio: TwilioStandIn) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=1)):
-        phone = caller(client, services, "ICE is at our door right now")
+        phone = call_in(client, runtime, "ICE is at our door right now")
     with time_machine.travel(NIGHT):
-        deliver(services, planned(services, f"voice:{phone.number}", now()))
+        deliver(runtime, plan_message(runtime, f"voice:{phone.number}", now()))
     assert len(twilio.calls_to(phone.number)) == 1
 
 
 def test_emergency_from_the_afternoon_does_not_call_at_night(
-    client: FlaskClient, services: Runtime, twilio: TwilioStandIn
+    client: FlaskClient, runtime: Runtime, twilio: TwilioStandIn
 ) -> None:
     with time_machine.travel(NIGHT - timedelta(hours=6)):
-        phone = caller(client, services, "ICE is at our door right now")
+        phone = call_in(client, runtime, "ICE is at our door right now")
     with time_machine.travel(NIGHT):
-        deliver(services, planned(services, f"voice:{phone.number}", now()))
+        deliver(runtime, plan_message(runtime, f"voice:{phone.number}", now()))
     assert twilio.calls_to(phone.number) == []
 
 
-def test_text_is_sent_at_any_hour(family: Family, services: Runtime, twilio: TwilioStandIn) -> None:
+def test_text_is_sent_at_any_hour(family: Family, runtime: Runtime, twilio: TwilioStandIn) -> None:
     family.text("hola")
     with time_machine.travel(NIGHT):
-        deliver(services, planned(services, family.address, now()))
+        deliver(runtime, plan_message(runtime, family.address, now()))
     assert len(twilio.messages) == 1

@@ -1,4 +1,4 @@
-"""What can be recorded is what is said: cut as a call cuts it, the most important first, each piece once."""
+"""Recordable texts match spoken ones: split as in a call, the most important first, each part once."""
 
 from dataclasses import replace
 
@@ -73,19 +73,19 @@ def test_check_lists_missing_recordings(library: Library) -> None:
 
 @pytest.mark.long
 def test_commands_work_with_and_without_a_database(
-    services: Runtime, library: Library, monkeypatch: pytest.MonkeyPatch
+    runtime: Runtime, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     item = collect_recordable_texts(library, "so", NOW).items[0]
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         said = Recording(0, "so", item.key, item.place, item.text, 2, "ana_ruiz", NOW)
         recordings.review(db, recordings.add(db, said, RecordingAudio(b"mp3", b"ogg", 2)), "sam_ortiz", NOW)
-    monkeypatch.setenv("VAR_DIR", str(services.settings.var_dir))
-    monkeypatch.setenv("DATABASE_URL", services.settings.database_url)
+    monkeypatch.setenv("VAR_DIR", str(runtime.settings.var_dir))
+    monkeypatch.setenv("DATABASE_URL", runtime.settings.database_url)
     table = CliRunner().invoke(main, ["voices"]).output
     assert f"| Somali (so) | none | 1 of {len(collect_recordable_texts(library, 'so', NOW).items)} |" in table
     assert len(table.splitlines()) == 2 + len(library.district.languages)
     assert f"| Spanish (es) | {TWILIO_VOICES['es'].name} | 0 of" in table
-    away = services.settings.var_dir / "away.db"
+    away = runtime.settings.var_dir / "away.db"
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{away}")
     assert "| Somali (so) | none | not checked |" in CliRunner().invoke(main, ["voices"]).output
     assert "recordings not checked" in CliRunner().invoke(main, ["check"]).output and not away.exists()

@@ -1,4 +1,4 @@
-"""Every answer of every transcript, as a call says it in each language: TwiML by Twilio's own lists."""
+"""Every answer of every transcript, as a call says it in each language: valid by Twilio's own lists."""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ TRANSCRIPTS = settings.ROOT / "flows/tests"
 
 
 class Overheard(FlowTestHarness):
-    """A stage that keeps what was said on it, once each."""
+    """A harness that keeps each spoken reply once."""
 
     replies: ClassVar[set[tuple[str, str]]] = set()
 
@@ -42,7 +42,7 @@ def test_all_spoken_transcripts_are_valid_twiml(library: Library, monkeypatch: p
 
 
 def as_call(library: Library, language: str, reply: str, slowly: bool) -> str:
-    """The reply as `web/webhooks/incoming_call` says it, the keys in the caller's language."""
+    """Build the reply as `web/webhooks/incoming_call` does, with the keys in the caller's language."""
     press = library.catalogs.translate(language, library.texts["voice_press"])
     texts = add_key_prompts(
         split_utterances(render_spoken_reply(library, language, reply)), lambda digit: press.format(digit=digit)

@@ -1,4 +1,4 @@
-"""A family that speaks: its voice notes lie at Twilio's stand-in, and what the workers would do is done here."""
+"""A family that sends voice notes: they are at Twilio's stand-in, and the workers' jobs run here."""
 
 from collections.abc import Callable
 
@@ -19,27 +19,27 @@ STEPS = 10
 Speak = Callable[..., str]
 
 
-def carry_all(services: Runtime) -> None:
-    """What the workers would do at this moment, job after job."""
+def run_jobs(runtime: Runtime) -> None:
+    """Run the workers' jobs one after another."""
     for _ in range(STEPS):
-        with services.database.read() as db:
+        with runtime.database.read() as db:
             due = voice_notes.list_due(db, now(), 100)
         for note_id in due:
-            run_next_step(services, note_id)
+            run_next_step(runtime, note_id)
 
 
-def notes(services: Runtime, case_id: int = 1) -> list[VoiceNote]:
-    with services.database.read() as db:
+def list_notes(runtime: Runtime, case_id: int = 1) -> list[VoiceNote]:
+    with runtime.database.read() as db:
         return voice_notes.list_for_case(db, case_id)
 
 
-def sound_of(services: Runtime, note: VoiceNote) -> bytes | None:
-    with services.database.read() as db:
+def load_audio(runtime: Runtime, note: VoiceNote) -> bytes | None:
+    with runtime.database.read() as db:
         return voice_notes.load_audio(db, note)
 
 
-def speak(family: Family, kept: Kept | None, **fields: str) -> str:
-    """The family sends this file as a voice note; what the phone shows."""
+def send_voice_note(family: Family, kept: Kept | None, **fields: str) -> str:
+    """Send this file as a voice note; return what the phone shows."""
     url = kept.url if kept else fields.pop("MediaUrl0")
     given = {"From": family.address, "MediaUrl0": url, **fields}
     form = build("whatsapp_voice", account_sid=family.account, **given)
@@ -51,5 +51,5 @@ def speak(family: Family, kept: Kept | None, **fields: str) -> str:
 def spoken(family: Family, twilio: TwilioStandIn) -> Family:
     """A family that writes English and has sent a voice note, which opened case 1."""
     family.text("hello, good morning")
-    speak(family, twilio.media.put(SOUND))
+    send_voice_note(family, twilio.media.put(SOUND))
     return family

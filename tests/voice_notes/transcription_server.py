@@ -1,4 +1,4 @@
-"""A stand-in of a district's transcription server: notes what it gets, says what a test wants."""
+"""A stand-in for a district's transcription server: it records requests and answers as a test wants."""
 
 import json
 import time
@@ -10,26 +10,26 @@ from typing import Self
 
 
 @dataclass(frozen=True)
-class Asked:
+class TranscriptionRequest:
     path: str
     content_type: str
     token: str
     audio: bytes
 
 
-class HearingServer:
-    """As a context manager; `url` for TRANSCRIBER_URL."""
+class TranscriptionServer:
+    """A context manager; `url` for TRANSCRIBER_URL."""
 
     def __init__(self) -> None:
         self.status, self.says, self.body, self.seconds = 200, "", None, 0.0
-        self.asked: list[Asked] = []
+        self.asked: list[TranscriptionRequest] = []
         stand_in = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 audio = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 token, kind = self.headers.get("Authorization", ""), self.headers.get("Content-Type", "")
-                stand_in.asked.append(Asked(self.path, kind, token, audio))
+                stand_in.asked.append(TranscriptionRequest(self.path, kind, token, audio))
                 time.sleep(stand_in.seconds)
                 self.send_response(stand_in.status)
                 if stand_in.status == 302:
@@ -38,7 +38,7 @@ class HearingServer:
                 self.wfile.write(stand_in.answer())
 
             def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True

@@ -1,4 +1,4 @@
-"""Who may what: every route of the program × every role, against one table; and which cases staff see."""
+"""Permissions: every route of the program × every role, against one table; and which cases staff see."""
 
 import re
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ from tests.conftest import Family
 from tests.web.console.test_console import log_in, token
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
-EVERY = frozenset(ACCOUNT_ROLES)
+ALL_ROLES = frozenset(ACCOUNT_ROLES)
 ADMINISTRATOR = frozenset({"administrator"})
 CASES = frozenset({"staff", "approver", "administrator"})
 READS = CASES | {"records_officer"}
@@ -31,31 +31,31 @@ OFFICE = frozenset({"records_officer", "approver", "administrator"})
 ANYONE, SIGNED, PUBLIC, DEVELOPMENT = "anyone", "signed", "public", "development"
 
 TABLE: dict[str, frozenset[str] | str] = {
-    "GET /console/": EVERY,
-    "GET /console/account": EVERY,
-    "POST /console/account/end": EVERY,
-    "GET /console/account/factor": EVERY,
-    "POST /console/account/factor": EVERY,
-    "POST /console/account/language": EVERY,
-    "POST /console/account/password": EVERY,
+    "GET /console/": ALL_ROLES,
+    "GET /console/account": ALL_ROLES,
+    "POST /console/account/end": ALL_ROLES,
+    "GET /console/account/factor": ALL_ROLES,
+    "POST /console/account/factor": ALL_ROLES,
+    "POST /console/account/language": ALL_ROLES,
+    "POST /console/account/password": ALL_ROLES,
     "GET /console/agents": READS,
     "GET /console/agents/drilled.csv": READS,
     "GET /console/agents/<int:incident_id>": READS,
     "POST /console/agents/<int:incident_id>/do": CASES,
     "GET /console/agents/<int:incident_id>/part": READS,
-    "GET /console/agents/protocol": EVERY,
+    "GET /console/agents/protocol": ALL_ROLES,
     "GET /console/agents/quiz": CASES,
     "POST /console/agents/quiz": CASES,
     "GET /console/agents/start": CASES,
     "POST /console/agents/start": CASES,
     "GET /console/alerts": CASES,
-    "GET /console/announcements": EVERY,
-    "GET /console/announcements/<int:announcement_id>": EVERY,
+    "GET /console/announcements": ALL_ROLES,
+    "GET /console/announcements/<int:announcement_id>": ALL_ROLES,
     "POST /console/announcements/<int:announcement_id>/again": CASES,
     "POST /console/announcements/<int:announcement_id>/approve": CASES,
     "GET /console/announcements/<int:announcement_id>/edit": CASES,
     "POST /console/announcements/<int:announcement_id>/edit": CASES,
-    "GET /console/announcements/<int:announcement_id>/languages": EVERY,
+    "GET /console/announcements/<int:announcement_id>/languages": ALL_ROLES,
     "POST /console/announcements/<int:announcement_id>/languages": CASES,
     "GET /console/announcements/<int:announcement_id>/languages/<language>": CASES,
     "POST /console/announcements/<int:announcement_id>/languages/<language>": CASES,
@@ -76,8 +76,8 @@ TABLE: dict[str, frozenset[str] | str] = {
     "GET /console/announcements/count": CASES,
     "GET /console/announcements/new": CASES,
     "POST /console/announcements/new": CASES,
-    "GET /console/attendance": EVERY,
-    "GET /console/attendance.csv": EVERY,
+    "GET /console/attendance": ALL_ROLES,
+    "GET /console/attendance.csv": ALL_ROLES,
     "GET /console/audit": OFFICE,
     "GET /console/cases/<int:case_id>": READS,
     "POST /console/cases/<int:case_id>/call": CASES,
@@ -110,14 +110,14 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/family/copy": RECORDS,
     "POST /console/family/erase": RECORDS,
     "GET /console/kept": OFFICE,
-    "GET /console/content": EVERY,
+    "GET /console/content": ALL_ROLES,
     "GET /console/well": ADMINISTRATOR,
     "GET /metrics": PUBLIC,
-    "GET /console/digest": EVERY,
-    "POST /console/digest/read": EVERY,
-    "GET /console/figures": EVERY,
-    "GET /console/flows": EVERY,
-    "GET /console/flows/<name>": EVERY,
+    "GET /console/digest": ALL_ROLES,
+    "POST /console/digest/read": ALL_ROLES,
+    "GET /console/figures": ALL_ROLES,
+    "GET /console/flows": ALL_ROLES,
+    "GET /console/flows/<name>": ALL_ROLES,
     "GET /console/gatherings": CASES,
     "GET /console/gatherings/<int:gathering_id>": CASES,
     "POST /console/gatherings/<int:gathering_id>/cancel": CASES,
@@ -138,11 +138,11 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/gatherings/<int:gathering_id>/themes": CASES,
     "GET /console/gatherings/new": CASES,
     "POST /console/gatherings/new": CASES,
-    "GET /console/directory": EVERY,
+    "GET /console/directory": ALL_ROLES,
     "POST /console/directory/<name>/called": CASES,
-    "GET /console/handouts": EVERY,
-    "GET /console/handouts/<language>.<kind>": EVERY,
-    "GET /console/inbox/rows": EVERY,
+    "GET /console/handouts": ALL_ROLES,
+    "GET /console/handouts/<language>.<kind>": ALL_ROLES,
+    "GET /console/inbox/rows": ALL_ROLES,
     "GET /console/interpreters": CASES,
     "POST /console/interpreters": CASES,
     "GET /console/leaders": CASES,
@@ -152,17 +152,17 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/leaders/<int:leader_id>/ask": CASES,
     "POST /console/leaders/requests/<int:request_id>": CASES,
     "POST /console/leaders/tasks": CASES,
-    "GET /console/load": EVERY,
+    "GET /console/load": ALL_ROLES,
     "GET /console/login": ANYONE,
     "POST /console/login": ANYONE,
     "GET /console/login/code": ANYONE,
     "POST /console/login/code": ANYONE,
     "GET /console/login/district": ANYONE,
     "GET /console/login/district/back": ANYONE,
-    "POST /console/logout": EVERY,
+    "POST /console/logout": ALL_ROLES,
     "GET /console/needs": CASES,
     "POST /console/needs/<int:need_id>/done": CASES,
-    "GET /console/on-call": EVERY,
+    "GET /console/on-call": ALL_ROLES,
     "GET /console/open/<secret>": READS,
     "GET /console/people": ADMINISTRATOR,
     "POST /console/people": ADMINISTRATOR,
@@ -177,12 +177,12 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /console/recordings/review/<int:recording_id>": CASES,
     "GET /console/recordings/sound/<int:recording_id>.mp3": CASES,
     "POST /console/recordings/take-back/<int:recording_id>": CASES,
-    "GET /console/register": EVERY,
+    "GET /console/register": ALL_ROLES,
     "POST /console/register/looked": READS,
     "GET /console/review": CASES,
     "POST /console/review/<int:correction_id>": CASES,
-    "GET /console/schools": EVERY,
-    "GET /console/schools/<school>": EVERY,
+    "GET /console/schools": ALL_ROLES,
+    "GET /console/schools/<school>": ALL_ROLES,
     "POST /console/schools/ready": frozenset({"approver", "administrator"}),
     "POST /console/schools/ready/confirm": CASES,
     "POST /console/schools/ready/drop": CASES,
@@ -226,7 +226,7 @@ TABLE: dict[str, frozenset[str] | str] = {
     "POST /webhooks/twilio/status": SIGNED,
     "POST /webhooks/twilio/voice": SIGNED,
 }
-"""Every route and who may call it.  A route without a row fails: say here, and with `allowed`, who may."""
+"""Every route and who may call it. A route without a row fails: add it here, and set `allowed`."""
 
 
 def routes(app: Flask) -> set[str]:
@@ -237,55 +237,55 @@ def routes(app: Flask) -> set[str]:
     }
 
 
-def call(client: FlaskClient, route: str) -> tuple[int, str]:
-    """Status and where it sends the browser."""
+def request_route(client: FlaskClient, route: str) -> tuple[int, str]:
+    """Return the status and the redirect address."""
     method, rule = route.split(" ", 1)
     path = re.sub(r"<[^>]*>", "x", re.sub(r"<int:[^>]*>", "1", rule))
     answer = client.open(path, method=method)
     return answer.status_code, answer.headers.get("Location", "")
 
 
-def logged_in(services: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+def logged_in(runtime: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
     client = app.test_client()
-    password = issue_password(services, f"{role} {staff}", role, staff)
+    password = issue_password(runtime, f"{role} {staff}", role, staff)
     assert log_in(client, f"{role} {staff}", password) == 302
     return client
 
 
 @pytest.fixture
-def app(services: Runtime, family: Family) -> Iterator[Flask]:
-    """The app with one case, of the family liaisons; forms need no token here."""
+def app(runtime: Runtime, family: Family) -> Iterator[Flask]:
+    """The app with one case of the family liaisons; forms need no token here."""
     family.text("I want to talk to a person")
     yield family.client.application
 
 
-def test_every_route_has_a_table_row_and_vice_versa(app: Flask, services: Runtime) -> None:
+def test_every_route_has_a_table_row_and_vice_versa(app: Flask, runtime: Runtime) -> None:
     assert routes(app) == set(TABLE)
-    strict = services.settings.model_copy(update={"environment": "production"})
-    in_production = routes(create_app(runtime=replace(services, settings=strict)))
+    strict = runtime.settings.model_copy(update={"environment": "production"})
+    in_production = routes(create_app(runtime=replace(runtime, settings=strict)))
     assert in_production == {route for route, who in TABLE.items() if who != DEVELOPMENT}
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_every_role_opens_only_its_routes(app: Flask, services: Runtime, role: str) -> None:
-    client = logged_in(services, app, role, "ana_ruiz")
+def test_every_role_opens_only_its_routes(app: Flask, runtime: Runtime, role: str) -> None:
+    client = logged_in(runtime, app, role, "ana_ruiz")
     for route, who in TABLE.items():
         app.config["WTF_CSRF_ENABLED"] = False
         if who == SIGNED:
-            assert call(client, route)[0] in (400, 403), route
+            assert request_route(client, route)[0] in (400, 403), route
         elif who != DEVELOPMENT:
             allowed = who in (ANYONE, PUBLIC) or role in who
-            assert (call(client, route)[0] == 403) is not allowed, (route, role)
+            assert (request_route(client, route)[0] == 403) is not allowed, (route, role)
         if route in ("POST /console/logout", "POST /console/account/end"):
             app.config["WTF_CSRF_ENABLED"] = True
-            client = logged_in(services, app, role, "ana_ruiz")
+            client = logged_in(runtime, app, role, "ana_ruiz")
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)
-def test_menu_lists_only_pages_the_role_can_open(app: Flask, services: Runtime, role: str) -> None:
-    client = logged_in(services, app, role, "ana_ruiz")
+def test_menu_lists_only_pages_the_role_can_open(app: Flask, runtime: Runtime, role: str) -> None:
+    client = logged_in(runtime, app, role, "ana_ruiz")
     nav = client.get("/console/account").text.split("<nav", 1)[1].split("</nav>", 1)[0]
     links, headings = re.findall(r'href="([^"]+)"', nav), re.findall(r'<p class="group"[^>]*>([^<]+)', nav)
     assert len(links) == len(set(links)) >= 10 and links.index("/console/") < 2
@@ -300,34 +300,34 @@ def test_anonymous_can_open_only_login(app: Flask) -> None:
     for route, who in TABLE.items():
         client = app.test_client()
         if who == SIGNED:
-            assert call(client, route)[0] in (400, 403), route
+            assert request_route(client, route)[0] in (400, 403), route
         elif isinstance(who, frozenset):
-            status, where = call(client, route)
+            status, where = request_route(client, route)
             assert status == 302 and where.startswith("/console/login"), route
         elif who != DEVELOPMENT:
-            assert call(client, route)[0] != 403, route
+            assert request_route(client, route)[0] != 403, route
 
 
-def test_route_without_permission_is_refused_to_all(app: Flask, services: Runtime) -> None:
-    app = create_app(runtime=services)
+def test_route_without_permission_is_refused_to_all(app: Flask, runtime: Runtime) -> None:
+    app = create_app(runtime=runtime)
     app.add_url_rule("/console/new", view_func=lambda: "secret")
     app.add_url_rule("/new", endpoint="other", view_func=lambda: "secret")
-    client = logged_in(services, app, "administrator")
+    client = logged_in(runtime, app, "administrator")
     for path in ("/console/new", "/new"):
         assert client.get(path).status_code == 403
         assert app.test_client().get(path).status_code == 302
 
 
-def test_case_outside_scope_looks_like_a_missing_case(app: Flask, services: Runtime) -> None:
-    assert logged_in(services, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
-    other = logged_in(services, app, "staff", "grace_wu")
+def test_case_outside_scope_looks_like_a_missing_case(app: Flask, runtime: Runtime) -> None:
+    assert logged_in(runtime, app, "staff", "ana_ruiz").get("/console/cases/1").status_code == 200
+    other = logged_in(runtime, app, "staff", "grace_wu")
     hidden, absent = other.get("/console/cases/1"), other.get("/console/cases/99")
     assert hidden.status_code == 404 and hidden.text.replace("case 1", "case 99") == absent.text
     form = {"csrf_token": token(other.get("/console/account").text), "topic": "legal_help"}
     for action in ("done", "topic"):
         assert other.post(f"/console/cases/1/{action}", data=form).status_code == 404
     for role in ("records_officer", "approver", "administrator"):
-        assert logged_in(services, app, role).get("/console/cases/1").status_code == 200
+        assert logged_in(runtime, app, role).get("/console/cases/1").status_code == 200
 
 
 CASE = Case(
@@ -338,7 +338,9 @@ CASE = Case(
 )  # fmt: skip
 
 
-def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCallGroup) -> bool:
+def can_see(
+    library: Library, staff: str | None, case: Case, schools: tuple[str, ...] = (), **chains: OnCallGroup
+) -> bool:
     district = library.district
     people = {name: one.model_copy(update={"schools": schools}) for name, one in district.staff.items()}
     own = district.model_copy(update={"staff": people, "on_call": {**district.on_call, **chains}})
@@ -346,30 +348,30 @@ def sees(library: Library, staff: str | None, case: Case, schools: tuple[str, ..
 
 
 def test_staff_see_cases_of_their_roles(library: Library) -> None:
-    assert {who for who in library.district.staff if sees(library, who, CASE)} == {"sam_ortiz", "ruth_adams"}
-    assert not sees(library, None, CASE) and not sees(library, "gone", CASE)
-    for_default = {who for who in library.district.staff if sees(library, who, replace(CASE, role="no such chain"))}
+    assert {who for who in library.district.staff if can_see(library, who, CASE)} == {"sam_ortiz", "ruth_adams"}
+    assert not can_see(library, None, CASE) and not can_see(library, "gone", CASE)
+    for_default = {who for who in library.district.staff if can_see(library, who, replace(CASE, role="no such chain"))}
     assert set(library.district.on_call["default"].people) <= for_default
 
 
 def test_staff_see_cases_of_their_schools(library: Library) -> None:
-    assert sees(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
-    assert not sees(library, "sam_ortiz", CASE, schools=("harbor",))
-    assert sees(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
+    assert can_see(library, "sam_ortiz", CASE, schools=("lincoln", "harbor"))
+    assert not can_see(library, "sam_ortiz", CASE, schools=("harbor",))
+    assert can_see(library, "sam_ortiz", replace(CASE, school=None), schools=("harbor",))
     own = OnCallGroup(people=("ruth_adams", "dana_cole"), schools={"lincoln": ("kim_novak",), "harbor": ("lee_tran",)})
-    assert sees(library, "kim_novak", CASE, principal=own) and not sees(library, "lee_tran", CASE, principal=own)
+    assert can_see(library, "kim_novak", CASE, principal=own) and not can_see(library, "lee_tran", CASE, principal=own)
 
 
 def test_staff_see_cases_they_claimed_or_are_alerted_for(library: Library) -> None:
     mine = replace(CASE, claimed_by="grace_wu")
-    assert sees(library, "grace_wu", mine, schools=("harbor",)) and not sees(library, "kim_novak", mine)
+    assert can_see(library, "grace_wu", mine, schools=("harbor",)) and not can_see(library, "kim_novak", mine)
     backup = library.district.staff["ana_ruiz"].backup
     role = OnCallGroup(people=("ana_ruiz", "dana_cole"))
-    assert backup and sees(library, backup, CASE, principal=role)
+    assert backup and can_see(library, backup, CASE, principal=role)
     first = library.district.on_call["default"].people[0]
     assert "default" in library.district.paging.widen_to and "default" in find_on_call_roles(library.district, first)
     widened = replace(CASE, rounds=2 + library.district.paging.widen_to.index("default"))
-    assert sees(library, first, widened) and not sees(library, first, CASE)
+    assert can_see(library, first, widened) and not can_see(library, first, CASE)
 
 
 @pytest.mark.parametrize("role", ACCOUNT_ROLES)

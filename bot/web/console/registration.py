@@ -1,4 +1,4 @@
-"""The staff console: log in, see who needs a person, call back, mark as done, say what was understood wrongly."""
+"""The registration of all console pages. Importing a page module adds its routes to the blueprint."""
 
 from flask import Flask
 from flask_login import LoginManager
@@ -94,8 +94,8 @@ __all__ = [
 
 
 def register_console(app: Flask) -> None:
-    """Put the console into the app, with its logins and the guard that asks every route who may."""
-    ready: Runtime = app.extensions["puente"]
+    """Add the console to the app, with its login and the permission check for every route."""
+    runtime: Runtime = app.extensions["puente"]
     app.register_blueprint(console)
     console_i18n.register_translations(app)
     register_menu(app)
@@ -103,4 +103,4 @@ def register_console(app: Flask) -> None:
     manager.session_protection = "strong"
     manager.user_loader(sessions.load_user)
     permissions.install_guard(app)
-    oidc.register_provider(app, ready)
+    oidc.register_provider(app, runtime)

@@ -1,1 +1,1 @@
-"""What every page uses."""
+"""Shared code of all pages."""

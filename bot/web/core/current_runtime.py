@@ -1,4 +1,4 @@
-"""The services of the app that handles this request."""
+"""The runtime of the app that handles the current request."""
 
 from typing import cast
 
@@ -8,5 +8,5 @@ from bot.runtime import Runtime
 
 
 def get_runtime() -> Runtime:
-    """What `create_app` was given."""
+    """Return the runtime of the current app."""
     return cast(Runtime, current_app.extensions["puente"])

@@ -1,1 +1,1 @@
-"""Health, metrics, and login rate limits."""
+"""Health checks and metrics."""

@@ -1,4 +1,4 @@
-"""Is the program well?  `/healthz`: this process lives.  `/readyz`: all that a message needs has been seen lately."""
+"""Serve `/healthz`, which shows that this process runs, and `/readyz`, which checks everything that a message needs."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,24 +19,31 @@ health = Blueprint("health", __name__)
 
 @health.get("/healthz")
 def show_liveness() -> str:
-    """This process answers."""
+    """Answer that this process runs."""
     return "ok\n"
 
 
 @health.get("/readyz")
 def show_readiness() -> tuple[Response, int]:
-    """200 with nothing missing, or 503 naming what is."""
+    """Answer 200 if everything is available, or else 503 and the names of the missing parts."""
     missing_parts = find_missing_parts(get_runtime())
     return jsonify(ready=not missing_parts, missing=missing_parts), 503 if missing_parts else 200
 
 
 def find_missing_parts(runtime: Runtime) -> list[str]:
-    """Which of database, redis, worker and scheduler have not been seen within the last minute and a half."""
-    missing_parts = [] if _is_database_reachable(runtime) else ["database"]
+    """Return which of database, redis, worker, and scheduler are missing.
+
+    A worker or scheduler is missing after 90 seconds without a heartbeat.
+    """
+    missing_parts = []
+    if not _is_database_reachable(runtime):
+        missing_parts.append("database")
     try:
         runtime.redis.ping()
-        missing_parts += [] if _is_worker_alive(runtime) else ["worker"]
-        missing_parts += [] if _is_scheduler_alive(runtime) else ["scheduler"]
+        if not _is_worker_alive(runtime):
+            missing_parts.append("worker")
+        if not _is_scheduler_alive(runtime):
+            missing_parts.append("scheduler")
     except RedisError:
         missing_parts += ["redis", "worker", "scheduler"]
     return missing_parts

@@ -1,6 +1,7 @@
-"""`/m/<code>`: is this message ours?  And its kit, for who passes it on.  Public: whoever has the link may look.
+"""Serve `/m/<code>`: the public pages that verify an announcement and offer its share kit.
 
-Families open these pages frightened, on cheap phones: no login, no script, nothing kept of who looked.
+Families may open these pages in fear and on cheap phones. So there is no login and no script, and Puente stores
+nothing about visitors.
 """
 
 import re
@@ -34,30 +35,30 @@ from bot.web.core.current_runtime import get_runtime
 
 verification_pages = Blueprint("genuine", __name__)
 CACHE_SECONDS = 300
-"""So long somebody between us and a phone may still give out a picture of what was stopped."""
+"""How long a cache between Puente and a phone may still serve a picture of a stopped announcement."""
 CONTENT_TYPES = {"png": "image/png", "mp3": "audio/mpeg"}
 
 
 @dataclass(frozen=True)
 class MessageView:
-    """A text of a page, and the language that it really is in: English where the page's own is missing."""
+    """A text of a page and its language, which is English if the text is missing in the language of the page."""
 
     text: str
     language: str
 
     @property
     def direction(self) -> str:
-        """`rtl` or `ltr`."""
+        """Return `rtl` or `ltr`."""
         return get_direction(self.language)
 
     def __html__(self) -> str:
-        """Escaped; telephone numbers and addresses keep their order in a text that runs from right to left."""
+        """Return the escaped text. Phone numbers and URLs keep their order in a right-to-left text."""
         return Markup("").join(_isolate_left_to_right(self.text))
 
 
 @dataclass(frozen=True)
 class ShareKitView:
-    """One language of a kit, as its page shows it."""
+    """One language of a share kit, as the page shows it."""
 
     item: ShareKitItem
     name: str
@@ -65,30 +66,29 @@ class ShareKitView:
 
     @property
     def whatsapp_url(self) -> str:
-        """Opens WhatsApp with the text; whom it goes to is chosen there, and we never hear of it."""
+        """Return the URL that opens WhatsApp with the text. The visitor chooses the recipients there."""
         return f"https://wa.me/?text={quote(self.item.text, safe='')}"
 
 
 @verification_pages.get("/m/<code>")
 def message(code: str) -> ResponseReturnValue:
-    """Whether this is ours: what it says and until when it holds, that it is over or taken back, or that it is none."""
+    """Show whether the code belongs to an announcement: its text and end if it is current, or why it isn't."""
     language, verification = find_reader_language(), look_up_code(get_runtime(), code)
     if verification.announcement is None:
         return _render_unknown_code(language)
-    verdict = _build_message_view(
-        language, verification.verdict, when=_format_started_at(verification.announcement, language)
-    )
-    message_values = (
-        _build_message_values(verification.announcement, language) if verification.verdict == "genuine" else {}
-    )
-    return render_public_page(
-        "genuine/message.html", language, verdict=verdict, kind=verification.verdict, **message_values
-    )
+    started_at = _format_started_at(verification.announcement, language)
+    page_values: dict[str, object] = {
+        "verdict": _build_message_view(language, verification.verdict, when=started_at),
+        "kind": verification.verdict,
+    }
+    if verification.verdict == "genuine":
+        page_values |= _build_message_values(verification.announcement, language)
+    return render_public_page("genuine/message.html", language, **page_values)
 
 
 @verification_pages.get("/m/<code>/kit")
 def kit_page(code: str) -> ResponseReturnValue:
-    """What is passed on, language by language, the reader's own first; nothing of it once it is over or stopped."""
+    """Show the share kit in each language, the reader's first. A kit that ended or stopped shows nothing."""
     language, verification = find_reader_language(), look_up_code(get_runtime(), code)
     if verification.announcement is None or verification.verdict != "genuine":
         return _render_missing_kit(verification, language)
@@ -106,68 +106,66 @@ def kit_page(code: str) -> ResponseReturnValue:
 
 @verification_pages.get("/m/<code>/kit/<language>.png")
 def picture(code: str, language: str) -> ResponseReturnValue:
-    """The picture of one language; Twilio fetches it too."""
+    """Send the picture of one language. Twilio fetches it too."""
     return _send_kit_file(code, language, "png")
 
 
 @verification_pages.get("/m/<code>/kit/<language>.mp3")
 def sound(code: str, language: str) -> ResponseReturnValue:
-    """It read aloud: the district's own recording, else the machine's."""
+    """Send the recording of one language: the district's own, or else the machine's."""
     return _send_kit_file(code, language, "mp3")
 
 
 @verification_pages.errorhandler(429)
 def handle_too_many_requests(error: Exception) -> ResponseReturnValue:
-    """Too many looks from this address: the way to a person, in the reader's language."""
+    """Show how to reach a person, in the reader's language, after too many requests."""
     language = find_reader_language()
-    return render_public_page(
-        "genuine/message.html", language, verdict=_build_message_view(language, "try_later"), kind="later"
-    ), 429
+    verdict = _build_message_view(language, "try_later")
+    return render_public_page("genuine/message.html", language, verdict=verdict, kind="later"), 429
 
 
 @verification_pages.after_request
 def set_privacy_headers(response: Response) -> Response:
-    """No other site learns who looked at which message, and no search engine lists it."""
+    """Hide the visit from other sites, and keep the page out of search engines."""
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["X-Robots-Tag"] = "noindex"
     return response
 
 
 def _render_missing_kit(verification: CodeVerification, language: str) -> ResponseReturnValue:
-    """Why there is no kit: gone for good, or the same as for a code that never was."""
+    """Show why there is no kit: it ended or stopped, or the code is unknown."""
     if verification.announcement is None:
         return _render_unknown_code(language)
     if verification.verdict == "genuine_stopped":
-        verdict = _build_message_view(
-            language, "genuine_stopped", when=_format_started_at(verification.announcement, language)
-        )
+        started_at = _format_started_at(verification.announcement, language)
+        verdict = _build_message_view(language, "genuine_stopped", when=started_at)
     else:
-        verdict = _build_message_view(
-            language, "kit_over", until=_format_valid_until(verification.announcement, language)
-        )
+        valid_until = _format_valid_until(verification.announcement, language)
+        verdict = _build_message_view(language, "kit_over", until=valid_until)
     return render_public_page("genuine/message.html", language, verdict=verdict, kind=verification.verdict), 410
 
 
 def _render_unknown_code(language: str) -> ResponseReturnValue:
-    """One page for what does not exist and for what has not started: nothing leaks before its hour."""
-    return render_public_page(
-        "genuine/message.html", language, verdict=_build_message_view(language, "not_genuine"), kind="not_genuine"
-    ), 404
+    """Show one page for an unknown code and for an announcement that hasn't started, so that nothing leaks early."""
+    verdict = _build_message_view(language, "not_genuine")
+    return render_public_page("genuine/message.html", language, verdict=verdict, kind="not_genuine"), 404
 
 
 def _build_message_values(announcement: Announcement, language: str) -> dict[str, object]:
-    """What the message says, in the reader's language or else, with a word about that, in English."""
+    """Return the announcement in the reader's language, or in English with a notice."""
     with get_runtime().database.read() as db:
-        wording = find_current_translation(db, announcement, language)
+        translation = find_current_translation(db, announcement, language)
     library = get_localized_library(get_runtime(), language)
     text = render_public_text(get_runtime(), library, announcement, language)
-    is_english = language == SOURCE_LANGUAGE or text == render_text(library, announcement, SOURCE_LANGUAGE, None)
-    notice: TextId | None = "notice_draft" if get_translation_mark(language, wording) == MACHINE_MARK else None
-    if is_english:
-        notice = None if language == SOURCE_LANGUAGE else "notice_english"
+    text_language, notice = language, None
+    needs_translation = language != SOURCE_LANGUAGE
+    if needs_translation and text == render_text(library, announcement, SOURCE_LANGUAGE, None):
+        text_language, notice = SOURCE_LANGUAGE, _build_message_view(language, "notice_english")
+    elif needs_translation and get_translation_mark(language, translation) == MACHINE_MARK:
+        notice = _build_message_view(language, "notice_draft")
     return {
-        "text": MessageView(text, SOURCE_LANGUAGE if is_english else language),
-        "notice": _build_message_view(language, notice) if notice else None,
+        "text": MessageView(text, text_language),
+        "notice": notice,
         "until": _build_message_view(language, "kit_until", until=_format_valid_until(announcement, language)),
         "link": announcement.link if announcement.link.startswith("https://") else "",
     }
@@ -192,18 +190,20 @@ def _send_kit_file(code: str, language: str, kind: str) -> ResponseReturnValue:
 
 
 def _find_kit_file(announcement: Announcement, language: str, kind: str) -> bytes | None:
-    """Only what the kit's page shows: not the picture of older words, nor a language that may not be passed on."""
-    language_items = (
-        kit_item for kit_item in share_kit.list_items(get_runtime(), announcement) if kit_item.language == language
-    )
-    item = next(language_items, None)
-    with get_runtime().database.read() as db:
-        if item and kind == "mp3" and item.sound == "own":
-            return translations.get_audio(db, announcement.id, language)
-        kit = share_kits.find(db, announcement.id, language) if item else None
-    if kit is None or item is None:
+    """Return a file that the kit's page shows: no picture of an older text, and no language without permission."""
+    items = {item.language: item for item in share_kit.list_items(get_runtime(), announcement)}
+    item = items.get(language)
+    if item is None:
         return None
-    return (kit.picture if item.has_picture else None) if kind == "png" else (kit.sound if item.sound else None)
+    with get_runtime().database.read() as db:
+        if kind == "mp3" and item.sound == "own":
+            return translations.get_audio(db, announcement.id, language)
+        kit = share_kits.find(db, announcement.id, language)
+    if kit is None:
+        return None
+    if kind == "png":
+        return kit.picture if item.has_picture else None
+    return kit.sound if item.sound else None
 
 
 def _slugify(name: str) -> str:
@@ -211,23 +211,23 @@ def _slugify(name: str) -> str:
 
 
 def render_public_page(template: str, language: str, **values: object) -> str:
-    """The page in this language, with the ways to a person and to the other languages."""
+    """Return a page in this language, with links to a person and to the other languages."""
     district = get_runtime().library.district
     names = [(code, get_own_name(code), get_direction(code)) for code in district.languages]
-    website = (
-        district.website if district.website.startswith(("https://", "http://")) else f"https://{district.website}"
-    )
+    website = district.website
+    if not website.startswith(("https://", "http://")):
+        website = f"https://{website}"
     page_values = {"language": language, "direction": get_direction(language), "names": names, "district": district}
     contact_values = {
         "dialled": _build_dial_url(district.office_phone),
         "website": website,
-        "say": lambda text: _build_message_view(language, text),
+        "say": lambda text_id: _build_message_view(language, text_id),
     }
     return render_template(template, **page_values, **contact_values, **values)
 
 
 def _build_dial_url(phone: str) -> str:
-    """The office's number as a phone dials it, extension or not."""
+    """Return the `tel:` URL of the office's number, with its extension if any."""
     try:
         number = phonenumbers.parse(phone, "US")
     except phonenumbers.NumberParseException:
@@ -235,15 +235,16 @@ def _build_dial_url(phone: str) -> str:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.RFC3966)
 
 
-def _build_message_view(language: str, text: TextId, **values: str) -> MessageView:
-    """One of the program's texts."""
+def _build_message_view(language: str, text_id: TextId, **values: str) -> MessageView:
+    """Return one of Puente's texts in this language, or else in English."""
     library = get_localized_library(get_runtime(), language)
-    is_missing = library.catalogs.find_text(language, library.texts[text]).is_missing
-    return MessageView(render_fixed_text(library, language, text, values), SOURCE_LANGUAGE if is_missing else language)
+    text = render_fixed_text(library, language, text_id, values)
+    is_missing = library.catalogs.find_text(language, library.texts[text_id]).is_missing
+    return MessageView(text, SOURCE_LANGUAGE if is_missing else language)
 
 
 def _format_started_at(announcement: Announcement, language: str) -> str:
-    assert announcement.started_at is not None, "look_up() shows nothing else"
+    assert announcement.started_at is not None, "look_up_code() returns only started announcements"
     return dates.format_moment(get_runtime().library.district.to_local_time(announcement.started_at), language)
 
 
@@ -252,9 +253,9 @@ def _format_valid_until(announcement: Announcement, language: str) -> str:
 
 
 def find_reader_language() -> str:
-    """The language that was clicked; else the first of the browser's wishes that the district writes; else English.
+    """Return the selected language, or the first of the browser's languages that the district offers, or English.
 
-    Not Werkzeug's best match: for "es-MX, en;q=0.5" it finds English, for "fil-PH" nothing.
+    Werkzeug's `best_match` doesn't fit: it returns English for "es-MX, en;q=0.5", and nothing for "fil-PH".
     """
     requested_language, library = request.args.get("lang", ""), get_runtime().library
     if (
@@ -268,12 +269,11 @@ def find_reader_language() -> str:
 
 
 def _isolate_left_to_right(text: str) -> Iterator[Markup]:
-    """In elements, not with signs in the text: what somebody copies from the page is the text itself."""
+    """Wrap phone numbers and URLs in elements. Control characters would end up in text that someone copies."""
     end = 0
     for match in LEFT_TO_RIGHT_PATTERN.finditer(text):
         yield escape(text[end : match.start()])
-        yield Markup('<bdi dir="ltr" class="{}">{}</bdi>').format(
-            "phone" if PHONE_PATTERN.fullmatch(match[0]) else "", match[0]
-        )
+        css_class = "phone" if PHONE_PATTERN.fullmatch(match[0]) else ""
+        yield Markup('<bdi dir="ltr" class="{}">{}</bdi>').format(css_class, match[0])
         end = match.end()
     yield escape(text[end:])

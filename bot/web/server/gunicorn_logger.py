@@ -1,16 +1,16 @@
-"""gunicorn's log lines in our format (`logger_class` in gunicorn.conf.py)."""
+"""Write gunicorn's log entries in Puente's format (`logger_class` in gunicorn.conf.py)."""
 
 from typing import Any
 
-from gunicorn.glogging import Logger as Gunicorns  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger as GunicornLogger  # type: ignore[import-untyped]
 
 from bot.base import logs
 
 
-class Logger(Gunicorns):
-    """gunicorn's logger with our handler; it writes no line for each request (Twilio's carry nothing, browsers' do)."""
+class Logger(GunicornLogger):
+    """gunicorn's logger with Puente's handler. It has no access log, because browsers' URLs can hold personal data."""
 
     def setup(self, cfg: Any) -> None:
-        """As gunicorn's, then ours instead."""
+        """Set up gunicorn's logger, then replace its handlers with Puente's."""
         super().setup(cfg)
         logs.configure()

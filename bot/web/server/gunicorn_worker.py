@@ -1,7 +1,7 @@
-"""gunicorn's threads (`worker_class` in gunicorn.conf.py), which wait for nobody without end.
+"""A gunicorn thread worker with a limit on the time to read a request (`worker_class` in gunicorn.conf.py).
 
-A thread reads a request until it is whole.  A dozen clients that begin one and fall silent (a phone that lost its net,
-somebody who means harm) would hold every thread for ever, and no message of a family would be answered.
+A thread reads a request until it is complete. Without a limit, a dozen clients that send half a request would block
+every thread forever, whether they lost their network or attack on purpose. No family would get an answer.
 """
 
 import socket
@@ -12,18 +12,18 @@ from typing import Any
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
 MAX_REQUEST_READ_SECONDS = 30
-"""So long a request may take to come in: sixteen megabytes (a recording) on a slow line.  Twilio's take an instant."""
+"""How long a request may take to arrive: enough for 16 MB (a recording) on a slow network."""
 
 
 class Worker(ThreadWorker):
-    """Threads as gunicorn's; what has not come in whole in time is read no further."""
+    """gunicorn's thread worker, which stops reading a request that isn't complete in time."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_deadlines: dict[Any, float] = {}
 
     def handle(self, conn: Any) -> Any:
-        """One request, in one of the threads."""
+        """Handle one request in a thread."""
         self._read_deadlines[conn] = time.monotonic() + MAX_REQUEST_READ_SECONDS
         try:
             return super().handle(conn)
@@ -31,10 +31,12 @@ class Worker(ThreadWorker):
             del self._read_deadlines[conn]
 
     def murder_pending(self) -> None:
-        """Every second, in the main thread: who is too late.  Only reading ends: an answer that takes longer to make
-        still goes out."""
+        """Stop reading requests that are too late. The main thread calls this every second.
+
+        Only reading stops. A response that takes longer is still sent.
+        """
         super().murder_pending()
         for conn, deadline in tuple(self._read_deadlines.items()):
             if time.monotonic() > deadline:
-                with suppress(OSError):  # it has gone by itself
+                with suppress(OSError):  # the client closed the connection
                     conn.sock.shutdown(socket.SHUT_RD)

@@ -1,4 +1,4 @@
-"""The phone simulator (development only): phones in a page, whose texts are real signed webhooks."""
+"""The phone simulator for development: a page with phones that send real signed webhooks."""
 
 import re
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from bot.base.database import now
 from bot.base.language_names import get_own_name
 from bot.base.text_normalization import NormalizedText
 from bot.channels.simulator import add_to_feed, load_statuses, read_feed, set_status
+from bot.flow_tests.harness import ChannelName
 from bot.flow_tests.recorder import RecordedText, record_conversation
 from bot.nlu import NluContext, classify_message, explain_understanding, mask_pii
 from bot.store.families import contacts, follow_ups
@@ -22,9 +23,9 @@ from bot.web.simulator.samples import SAMPLES
 ADDRESS_PATTERN = re.compile(r"(whatsapp:)?\+[1-9]\d{6,14}|whatsapp:[A-Z]{2}\.\w{1,40}")
 FEED_POSITION_PATTERN = re.compile(r"\d{1,16}-\d{1,8}")
 NEXT_MESSAGE_STATUS = {"queued": "sent", "sent": "delivered", "delivered": "read"}
-"""The receipts of a message, one with each look at the feed, as a phone that is switched on sends them."""
+"""The next delivery status of a message. Each request for the feed moves every message one status on."""
 NEXT_CALL_STATUS = {"queued": "initiated", "initiated": "ringing"}
-"""A call rings until somebody takes it on the page."""
+"""The next status of a call. A call rings until someone picks it up on the page."""
 
 simulator = Blueprint(
     "simulator", __name__, url_prefix="/simulator", template_folder="templates", static_folder="static"
@@ -36,14 +37,14 @@ simulator.add_url_rule("/sound", "sound", voice_notes.save_sound, methods=["POST
 
 @simulator.before_request
 def require_page_header() -> None:
-    """A form on another site can't set this header: nobody else makes these phones write."""
+    """Reject a POST request without the header of the simulator, which a form on another site can't set."""
     if request.method == "POST" and request.headers.get("X-Puente-Simulator") != "1":
-        abort(403, "Use the page /simulator.")
+        abort(403, "Use the simulator at /simulator.")
 
 
 @simulator.get("/")
 def show_page() -> ResponseReturnValue:
-    """The page with the phones."""
+    """Show the page with the phones."""
     district = get_runtime().library.district
     samples = [(code, get_own_name(code), SAMPLES[code]) for code in district.languages if code in SAMPLES]
     return render_template(
@@ -53,22 +54,18 @@ def show_page() -> ResponseReturnValue:
 
 @simulator.post("/send")
 def send_message() -> ResponseReturnValue:
-    """Write as one of the phones; whatever goes wrong is shown in the phone."""
+    """Send a message from one of the phones. The phone shows errors."""
     payload = request.get_json()
-    address, text, kind = (
-        str(payload.get("phone", "")),
-        str(payload.get("text", ""))[:5000],
-        str(payload.get("kind", "text")),
-    )
+    address, text = str(payload.get("phone", "")), str(payload.get("text", ""))[:5000]
+    kind = str(payload.get("kind", "text"))
     if not ADDRESS_PATTERN.fullmatch(address):
-        return jsonify(error="Write a number with its country code, such as +12175550177.")
+        return jsonify(error="Enter a number with its country code, such as +12175550177.")
     runtime = get_runtime()
     sound_url = voice_notes.find_sound_url(runtime.redis, runtime.settings.account_sid, str(payload.get("sound", "")))
     add_to_feed(runtime.redis, address, "out", text or f"[{kind}]")
+    phone = SimulatedPhone(runtime.settings, current_app.config.get("SIMULATOR_BASE"))
     try:
-        replies = SimulatedPhone(runtime.settings, current_app.config.get("SIMULATOR_BASE")).send_message(
-            address, text, kind, sound_url
-        )
+        replies = phone.send_message(address, text, kind, sound_url)
     except WebhookNotAnsweredError as error:
         add_to_feed(runtime.redis, address, "system", str(error))
         return jsonify(replies=0)
@@ -79,12 +76,14 @@ def send_message() -> ResponseReturnValue:
 
 @simulator.get("/feed")
 def list_feed() -> ResponseReturnValue:
-    """Everything after `?after=`, and how far the messages have come."""
-    runtime = get_runtime()
-    items = [
-        {"id": number, **item}
-        for number, item in read_feed(runtime.redis, _parse_feed_position(request.args.get("after", "")))
-    ]
+    """Return the items after `?after=`, and the status of each message and call.
+
+    An `after` that isn't a position in the feed means its beginning.
+    """
+    runtime, after = get_runtime(), request.args.get("after", "")
+    if not FEED_POSITION_PATTERN.fullmatch(after):
+        after = ""
+    items = [{"id": position, **item} for position, item in read_feed(runtime.redis, after)]
     _advance_statuses()
     statuses = load_statuses(runtime.redis)
     return jsonify(items=items, statuses=statuses)
@@ -92,7 +91,7 @@ def list_feed() -> ResponseReturnValue:
 
 @simulator.post("/why")
 def explain_text() -> ResponseReturnValue:
-    """What was understood of a text, and what decided (the "why" panel)."""
+    """Return how Puente understands a text, and why."""
     text, library = NormalizedText(str(request.get_json().get("text", ""))[:5000]), get_runtime().library
     context = NluContext(library.phrasebook, library.district.languages)
     understood = classify_message(text, context)
@@ -103,41 +102,36 @@ def explain_text() -> ResponseReturnValue:
 
 @simulator.post("/follow-ups")
 def let_days_pass() -> ResponseReturnValue:
-    """This phone's follow-ups are due now; the next sweep sends them."""
+    """Make this phone's follow-ups due now, so that the next sweep sends them."""
     runtime, address = get_runtime(), str(request.get_json().get("phone", ""))
     with runtime.database.write() as db:
         contact = contacts.find(db, address)
         count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
-    notice = f"{count} follow-up(s) are due now" if count else "Nothing is planned for this phone"
+    notice = f"{count} follow-up(s) are due now" if count else "This phone has no follow-ups"
     add_to_feed(runtime.redis, address, "system", f"Days pass. {notice}.")
     return jsonify(count=count)
 
 
 @simulator.get("/transcript")
 def download_transcript() -> ResponseReturnValue:
-    """What was written with one phone, as a transcript for `flows/tests/`."""
+    """Return the messages of one phone as a test conversation for `flows/tests/`."""
     runtime, address = get_runtime(), request.args.get("phone", "")
-    items = [
-        item for _, item in read_feed(runtime.redis, "") if item["phone"] == address and item["direction"] == "out"
+    channel: ChannelName = "whatsapp" if address.startswith("whatsapp:") else "sms"
+    messages = [
+        RecordedText(item["body"], datetime.fromisoformat(item["at"]))
+        for _, item in read_feed(runtime.redis, "")
+        if item["phone"] == address and item["direction"] == "out"
     ]
-    messages = [RecordedText(item["body"], datetime.fromisoformat(item["at"])) for item in items]
     try:
-        flow_test = record_conversation(
-            runtime.library, messages, "whatsapp" if address.startswith("whatsapp:") else "sms"
-        )
+        flow_test = record_conversation(runtime.library, messages, channel)
     except ValueError as error:
         abort(404, str(error))
     headers = {"Content-Disposition": "attachment; filename=recorded.yaml"}
     return Response(flow_test, mimetype="application/yaml", headers=headers)
 
 
-def _parse_feed_position(after: str) -> str:
-    """A place in the feed; anything else means its beginning."""
-    return after if FEED_POSITION_PATTERN.fullmatch(after) else ""
-
-
 def _advance_statuses() -> None:
-    """Move each of our own messages and calls one receipt on, by real signed status callbacks."""
+    """Move each of Puente's messages and calls one status on, with real signed status callbacks."""
     runtime = get_runtime()
     statuses = load_statuses(runtime.redis)
     for _, item in read_feed(runtime.redis, ""):

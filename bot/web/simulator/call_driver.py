@@ -1,6 +1,6 @@
-"""The simulator's telephone: a phone rings the line, or takes a call of ours, key after key, by real signed webhooks.
+"""Drive the simulator's calls with real signed webhooks: a phone calls Puente, or picks up one of its calls.
 
-The page holds where a call stands; the program knows no more of it than of a call by Twilio.
+The page holds the state of a call. Puente knows no more about it than about a call through Twilio.
 """
 
 import secrets
@@ -16,12 +16,12 @@ from bot.web.simulator.twiml_player import CALL_WEBHOOK_PATH, InvalidTwimlError,
 ALLOWED_FIELDS = frozenset(
     {"Digits", "FinishedOnKey", "SpeechResult", "Confidence", "DialCallStatus", "RecordingDuration"}
 )
-"""What a caller does, under the names of Twilio's form; nothing else is taken from the page."""
+"""The form fields of Twilio that the page can set."""
 MAX_FIELD_CHARACTERS = 1000
 
 
 def call() -> ResponseReturnValue:
-    """This phone rings the school's number; the call's SID and the first steps."""
+    """Call Puente from this phone. Return the SID of the call and its first steps."""
     phone = str(request.get_json().get("phone", "")).removeprefix("whatsapp:")
     if not phone.startswith("+"):
         return jsonify(error="A phone without a number cannot call.")
@@ -29,19 +29,19 @@ def call() -> ResponseReturnValue:
 
 
 def take() -> ResponseReturnValue:
-    """Pick up a call that rings; its first steps."""
+    """Pick up a ringing call, and return its first steps."""
     ringing_call = _find_ringing_call(str(request.get_json().get("sid", "")))
     if ringing_call is None:
-        return jsonify(error="This call is not on the feed any more.")
+        return jsonify(error="This call is not on the feed anymore.")
     return _post_callback(ringing_call, f"{CALL_WEBHOOK_PATH}?m={ringing_call.delivery}", {}, status="in-progress")
 
 
 def key() -> ResponseReturnValue:
-    """A callback of a call that is going on: digits, words, a recording, or nothing at all; the next steps."""
+    """Post a callback of an active call with a key, speech, a recording, or silence. Return the next steps."""
     payload = request.get_json()
     active_call, path = _load_call(payload), str(payload.get("action", ""))
     if path != CALL_WEBHOOK_PATH and not path.startswith(f"{CALL_WEBHOOK_PATH}?"):
-        return jsonify(error="The call leads to an address that is not ours: Twilio would ask there.")
+        return jsonify(error="The URL of the next step is not Puente's. Twilio would post to that URL.")
     fields = {
         name: str(value)[:MAX_FIELD_CHARACTERS]
         for name, value in payload.get("fields", {}).items()
@@ -55,11 +55,11 @@ def key() -> ResponseReturnValue:
 
 
 def hang_up() -> ResponseReturnValue:
-    """The call ends ("completed"), or was never taken ("busy", "no-answer"): Twilio's status callback."""
+    """End a call ("completed"), or don't pick it up ("busy", "no-answer"), and post the status callback."""
     payload, runtime = request.get_json(), get_runtime()
     active_call, status = _load_call(payload), str(payload.get("status", "completed"))
     if status not in ("completed", "busy", "no-answer"):
-        return jsonify(error="No status of a call.")
+        return jsonify(error="The status must be completed, busy, or no-answer.")
     if active_call.delivery:
         set_status(runtime.redis, active_call.sid, status)
     item = {"kind": "call", **vars(active_call)}
@@ -89,6 +89,8 @@ def _load_call(payload: dict[str, object]) -> SimulatedCall:
 
 
 def _find_ringing_call(sid: str) -> SimulatedCall | None:
-    """The call of ours on the feed with this SID."""
+    """Return Puente's call with this SID from the feed."""
     item = find_call(get_runtime().redis, sid)
-    return SimulatedCall(sid, item["phone"], item["delivery"]) if item else None
+    if item is None:
+        return None
+    return SimulatedCall(sid, item["phone"], item["delivery"])

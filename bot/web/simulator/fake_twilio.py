@@ -1,4 +1,4 @@
-"""A simulated phone's side of Twilio: forms as Twilio posts them, signed with the same token, over real HTTP."""
+"""Post the webhooks of simulated phones as Twilio does, signed with the account's token, over HTTP."""
 
 import secrets
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from bot.base.settings import Settings
 
 SENDER_NUMBER = "+12175550100"
 TIMEOUT_SECONDS = 15
-"""Twilio's own patience."""
+"""Twilio's own timeout for a webhook."""
 FIELDS_BY_KIND: dict[str, dict[str, str]] = {
     "text": {},
     "button reply": {"MessageType": "interactive"},
@@ -25,7 +25,7 @@ FIELDS_BY_KIND: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class SimulatedCall:
-    """A call of one of the phones; `delivery` is the id of our row where we rang it, empty where it rang us."""
+    """A call of a simulated phone. `delivery` is the row ID of an outgoing call, or "" for an incoming call."""
 
     sid: str
     phone: str
@@ -33,17 +33,21 @@ class SimulatedCall:
 
 
 class WebhookNotAnsweredError(Exception):
-    """The webhook did not take the message; the text says what Twilio would see."""
+    """A webhook failed. The message says what Twilio would see."""
 
 
 class SimulatedPhone:
-    """Posts webhooks to this program; `base` is its local address if that is not the usual one."""
+    """A phone that posts webhooks to Puente. `base_url` is Puente's local URL if it isn't the usual one."""
 
     def __init__(self, settings: Settings, base_url: str | None = None) -> None:
         self._settings, self._base_url = settings, base_url
 
     def send_message(self, address: str, text: str, kind: str, sound: str = "") -> list[tuple[str, str]]:
-        """The replies (text, address of a file) to a message from this address; raises `NotAnswered`."""
+        """Send a message from this address, and return the replies: each a text and the URL of a file, or "".
+
+        Raises:
+            WebhookNotAnsweredError: If the webhook fails.
+        """
         form = self._build_form(address, text, FIELDS_BY_KIND.get(kind, {}))
         if kind == "button reply":
             form |= {"ButtonText": text, "ButtonPayload": text}
@@ -54,15 +58,22 @@ class SimulatedPhone:
         return [((message.text or "").strip(), message.findtext("Media") or "") for message in messages]
 
     def post_call_callback(self, call: SimulatedCall, path: str, fields: dict[str, str]) -> str:
-        """What the program says to this callback of a call, as TwiML; raises `NotAnswered`."""
+        """Post a callback of a call, and return the TwiML of the answer.
+
+        Raises:
+            WebhookNotAnsweredError: If the webhook fails.
+        """
         form = {"CallSid": call.sid, "AccountSid": self._settings.account_sid, "ApiVersion": "2010-04-01"}
-        line_number, phone_number = SENDER_NUMBER, call.phone.removeprefix("whatsapp:")
-        route = (line_number, phone_number, "outbound-api") if call.delivery else (phone_number, line_number, "inbound")
-        form |= {**dict(zip(("From", "To", "Direction"), route, strict=True)), "CallStatus": "in-progress", **fields}
+        phone_number = call.phone.removeprefix("whatsapp:")
+        if call.delivery:
+            form |= {"From": SENDER_NUMBER, "To": phone_number, "Direction": "outbound-api"}
+        else:
+            form |= {"From": phone_number, "To": SENDER_NUMBER, "Direction": "inbound"}
+        form |= {"CallStatus": "in-progress", **fields}
         return _post(self._settings, self._base_url, path, form)
 
     def _build_form(self, address: str, text: str, kind: dict[str, str]) -> dict[str, str]:
-        """As twilio.md, section 1, lists the fields; those of WhatsApp only where Twilio sends them."""
+        """Build the form of a message with the fields of twilio.md, section 1."""
         sid = f"{'MM' if 'NumMedia' in kind else 'SM'}{secrets.token_hex(16)}"
         form = {
             "MessageSid": sid,
@@ -77,13 +88,13 @@ class SimulatedPhone:
         if not address.startswith("whatsapp:"):
             return form | {name: value for name, value in kind.items() if name != "MessageType"}
         form |= {"To": f"whatsapp:{SENDER_NUMBER}", "MessageType": "text", "ProfileName": "Simulator"}
-        if address.startswith("whatsapp:+"):  # a user id has no number
+        if address.startswith("whatsapp:+"):  # a user ID has no number
             form["WaId"] = address.removeprefix("whatsapp:+")
         return form | kind
 
 
 def report_status(settings: Settings, base_url: str | None, item: dict[str, Any], status: str) -> None:
-    """Tell the program what became of one of its messages or calls, as Twilio does; a failure changes nothing here."""
+    """Post the status of one of Puente's messages or calls. A failure is ignored."""
     resource = "Call" if item.get("kind") == "call" else "Message"
     form = {f"{resource}Sid": item["sid"], f"{resource}Status": status, "To": item["phone"]}
     try:
@@ -91,7 +102,7 @@ def report_status(settings: Settings, base_url: str | None, item: dict[str, Any]
         path = f"/webhooks/twilio/status{query}"
         _post(settings, base_url, path, form | {"AccountSid": settings.account_sid})
     except WebhookNotAnsweredError:
-        return  # as with Twilio: a report that is not taken is not repeated
+        return  # like Twilio, the simulator doesn't retry a status callback
 
 
 def _post(settings: Settings, base_url: str | None, path: str, form: dict[str, str]) -> str:
@@ -99,13 +110,13 @@ def _post(settings: Settings, base_url: str | None, path: str, form: dict[str, s
     local_base_url = base_url or f"http://127.0.0.1:{settings.port}"
     try:
         with requests.Session() as session:
-            session.trust_env = False  # a proxy for the world is none for this machine
+            session.trust_env = False  # a proxy from the environment can't reach this machine
             headers = {"X-Twilio-Signature": signature}
             response = session.post(local_base_url + path, form, headers=headers, timeout=TIMEOUT_SECONDS)
     except requests.RequestException as error:
-        raise WebhookNotAnsweredError(f"The program did not answer ({type(error).__name__}).") from None
+        raise WebhookNotAnsweredError(f"Puente didn't answer ({type(error).__name__}).") from None
     if response.status_code >= 300:
         raise WebhookNotAnsweredError(
-            f"The program answered {response.status_code}; Twilio would try again or use the fallback."
+            f"Puente answered {response.status_code}. Twilio would retry or use the fallback URL."
         )
     return response.text

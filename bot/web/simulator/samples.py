@@ -1,5 +1,5 @@
-"""What a family may write, in each language, for the simulator's buttons: hello, is it safe, absent, emergency."""
-# ruff: noqa: E501 - one language a line reads best
+"""Sample messages in each language for the simulator's buttons: greeting, safety question, absence, and emergency."""
+# ruff: noqa: E501 - one line for each language is easiest to read
 
 SAMPLES: dict[str, tuple[str, ...]] = {
     "en": ("Hello, who is this?", "What does the school do if ICE comes?", "My child is sick today", "ICE is at my door right now"),

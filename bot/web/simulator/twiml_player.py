@@ -1,7 +1,7 @@
-"""What TwiML makes a telephone do, as steps that the page walks through one after the other.  Pure.
+"""Convert the TwiML of a call to steps that the simulator's page plays in order. Pure.
 
-A step is plain data: what is heard (`say`, `play`, `pause`), what waits for the caller (`gather`, `record`), who is
-rung (`dial`), where it goes on (`redirect`) and the end (`hangup`, also where the document just ends).
+A step is plain data. `say`, `play`, and `pause` make sound. `gather` and `record` wait for the caller. `dial` calls a
+number, `redirect` continues at a URL, and `hangup` ends the call, also at the end of the document.
 Defaults are Twilio's own (www.twilio.com/docs/voice/twiml, read November 2026).
 """
 
@@ -11,76 +11,75 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 CALL_WEBHOOK_PATH = "/webhooks/twilio/voice"
-"""Whatever the page names, nothing else of this program is posted to."""
+"""The only path to which the simulator posts callbacks of calls."""
 PlayerStep = dict[str, Any]
 
 
 class InvalidTwimlError(Exception):
-    """The answer is no TwiML: Twilio would say that an application error has occurred."""
+    """The answer isn't TwiML. Twilio would say that an application error has occurred."""
 
 
 def parse_steps(document: str, document_path: str, base_url: str) -> list[PlayerStep]:
-    """The steps of this answer, which came from the path `here`; `base` is the program's public address.
+    """Return the steps of an answer.
 
-    Raises `NoTwiml`.
+    Args:
+        document: The TwiML.
+        document_path: The path that gave the answer.
+        base_url: Puente's public URL.
+
+    Raises:
+        InvalidTwimlError: If the answer isn't TwiML.
     """
     try:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError:
-        raise InvalidTwimlError("The answer is no XML.") from None
+        raise InvalidTwimlError("The answer is not XML.") from None
     if root.tag != "Response":
-        raise InvalidTwimlError("The answer is no TwiML: it begins with no <Response>.")
+        raise InvalidTwimlError("The answer is not TwiML: the root element is not <Response>.")
     parsed_steps = [step for verb in root for step in _parse_verb(verb, document_path, base_url)]
-    return (
-        parsed_steps
-        if parsed_steps and parsed_steps[-1]["does"] in ("hangup", "redirect")
-        else [*parsed_steps, {"does": "hangup"}]
-    )
+    if not parsed_steps or parsed_steps[-1]["does"] not in ("hangup", "redirect"):
+        parsed_steps.append({"does": "hangup"})
+    return parsed_steps
 
 
 def _parse_verb(verb: Element, document_path: str, base_url: str) -> list[PlayerStep]:
-    build_step = {"Say": _build_say_step, "Play": _build_play_step, "Pause": _build_pause_step}.get(verb.tag)
-    if build_step:
-        return [build_step(verb)]
     if verb.tag == "Gather":
-        return [
-            *(step for inner in verb for step in _parse_verb(inner, document_path, base_url)),
-            _build_gather_step(verb, document_path, base_url),
-        ]
+        inner_steps = [step for inner in verb for step in _parse_verb(inner, document_path, base_url)]
+        return [*inner_steps, _build_gather_step(verb, document_path, base_url)]
+    return [_build_step(verb, document_path, base_url)]
+
+
+def _build_step(verb: Element, document_path: str, base_url: str) -> PlayerStep:
+    action = verb.get("action")
+    if verb.tag == "Say":
+        return _build_say_step(verb)
+    if verb.tag == "Play":
+        return {"does": "play", "url": (verb.text or "").strip()}
+    if verb.tag == "Pause":
+        return {"does": "pause", "seconds": _parse_number(verb.get("length"), 1)}
     if verb.tag == "Record":
         keys = verb.get("finishOnKey", "1234567890*#")
-        return [
-            {"does": "record", "action": _resolve_path(verb.get("action"), document_path, base_url), "finish": keys}
-        ]
+        return {"does": "record", "action": _resolve_path(action, document_path, base_url), "finish": keys}
     if verb.tag == "Dial":
-        return [
-            {
-                "does": "dial",
-                "to": _list_dialed_numbers(verb),
-                "action": _resolve_path(verb.get("action"), document_path, base_url, is_dial=True),
-            }
-        ]
+        path = _resolve_path(action, document_path, base_url, is_dial=True)
+        return {"does": "dial", "to": _list_dialed_numbers(verb), "action": path}
     if verb.tag == "Redirect":
-        return [{"does": "redirect", "action": _resolve_path(verb.text, document_path, base_url)}]
+        return {"does": "redirect", "action": _resolve_path(verb.text, document_path, base_url)}
     if verb.tag in ("Hangup", "Reject"):
-        return [{"does": "hangup"}]
-    return [{"does": "unknown", "text": f"<{verb.tag}>"}]
+        return {"does": "hangup"}
+    return {"does": "unknown", "text": f"<{verb.tag}>"}
 
 
 def _build_say_step(verb: Element) -> PlayerStep:
-    is_slow = verb.find("prosody") is not None
-    voice, language = verb.get("voice", "man"), verb.get("language", "en-US")
-    return {"does": "say", "text": " ".join("".join(verb.itertext()).split()), "voice": voice, "lang": language} | (
-        {"slowly": True} if is_slow else {}
-    )
-
-
-def _build_play_step(verb: Element) -> PlayerStep:
-    return {"does": "play", "url": (verb.text or "").strip()}
-
-
-def _build_pause_step(verb: Element) -> PlayerStep:
-    return {"does": "pause", "seconds": _parse_number(verb.get("length"), 1)}
+    step: PlayerStep = {
+        "does": "say",
+        "text": " ".join("".join(verb.itertext()).split()),
+        "voice": verb.get("voice", "man"),
+        "lang": verb.get("language", "en-US"),
+    }
+    if verb.find("prosody") is not None:
+        step["slowly"] = True
+    return step
 
 
 def _build_gather_step(verb: Element, document_path: str, base_url: str) -> PlayerStep:
@@ -104,8 +103,10 @@ def _list_dialed_numbers(verb: Element) -> str:
 
 
 def _resolve_path(action: str | None, document_path: str, base_url: str, is_dial: bool = False) -> str:
-    """Where a callback goes, as a path of this program: the document's own where no action is named (after a Dial
-    without one the document goes on); empty for an address elsewhere."""
+    """Return the path of a callback, or "" for a URL that isn't Puente's.
+
+    Without an action, it is the path of the document. After a `<Dial>` without an action, the document continues.
+    """
     if not action:
         return "" if is_dial else document_path
     url = urlsplit(urljoin(base_url + document_path, action.strip()))

@@ -1,7 +1,7 @@
-"""Voice notes of the simulator's phones: kept for a day, and served at the address that Twilio gives for one.
+"""Store the voice notes of the simulator's phones for a day, and serve them like Twilio's media API.
 
-So they are fetched the way that real ones are (`bot/channels/twilio_media.py`): by address, with the account's
-password, and deleted there afterwards.  Only where no Twilio account is set; production has no such door.
+`bot/channels/twilio_media.py` fetches them like real ones: by URL, with the account's password, and deletes them
+afterwards. These routes exist only without a Twilio account, so never in production.
 """
 
 import secrets
@@ -20,7 +20,7 @@ SOUND_KEY_PREFIX = "puente:simulator:sound:"
 
 
 def save_sound() -> ResponseReturnValue:
-    """Keep what was recorded or chosen (the body of the request) as WhatsApp would send it on; its SID."""
+    """Store the sound in the request body in WhatsApp's format, and return its SID and length."""
     request.max_content_length = MAX_INPUT_BYTES
     try:
         audio = convert_recording(request.get_data())
@@ -32,27 +32,28 @@ def save_sound() -> ResponseReturnValue:
 
 
 def find_sound_url(redis: Redis, account: str, sid: str) -> str:
-    """Where "Twilio" has this sound; empty if it is not kept here."""
-    is_stored = bool(sid) and redis.exists(SOUND_KEY_PREFIX + sid)
+    """Return the media URL of a stored sound, or ""."""
+    if not sid or not redis.exists(SOUND_KEY_PREFIX + sid):
+        return ""
     message_sid = f"MM{secrets.token_hex(16)}"
-    return (
-        f"https://api.twilio.com/2010-04-01/Accounts/{account}/Messages/{message_sid}/Media/{sid}" if is_stored else ""
-    )
+    return f"https://api.twilio.com/2010-04-01/Accounts/{account}/Messages/{message_sid}/Media/{sid}"
 
 
 @simulated_media.before_request
 def require_account_password() -> None:
-    """As at Twilio: the account's name and token."""
+    """Reject a request without the account's SID and token, as Twilio does."""
     settings, credentials = get_runtime().settings, request.authorization
-    name, token = (credentials.username or "", credentials.password or "") if credentials else ("", "")
-    expected = (settings.account_sid, settings.twilio_token)
-    if not all(compare_digest(a.encode(), b.encode()) for a, b in zip((name, token), expected, strict=True)):
+    if credentials is None:
+        abort(401)
+    is_account = compare_digest((credentials.username or "").encode(), settings.account_sid.encode())
+    is_token = compare_digest((credentials.password or "").encode(), settings.twilio_token.encode())
+    if not (is_account and is_token):
         abort(401)
 
 
 @simulated_media.get("/Messages/<message>/Media/<sid>")
 def fetch_sound(account: str, message: str, sid: str) -> Response:
-    """The sound; 404 once it is deleted."""
+    """Serve a sound, or 404 if it is deleted."""
     sound = get_runtime().redis.get(SOUND_KEY_PREFIX + sid)
     if not isinstance(sound, bytes):
         abort(404)
@@ -61,5 +62,5 @@ def fetch_sound(account: str, message: str, sid: str) -> Response:
 
 @simulated_media.delete("/Messages/<message>/Media/<sid>.json")
 def delete_sound(account: str, message: str, sid: str) -> tuple[str, int]:
-    """Take it away; 404 if it was gone."""
+    """Delete a sound, or answer 404 if there is none."""
     return "", 204 if get_runtime().redis.delete(SOUND_KEY_PREFIX + sid) else 404

@@ -198,7 +198,7 @@ def _leave_message(call: CallState, script: _OutgoingCallScript) -> VoiceRespons
 
 
 def _read_script(call: CallState, row: _OutgoingCallRow, script: _OutgoingCallScript) -> VoiceResponse:
-    """Read the texts twice, each time with the keys. If there are none or nothing can say them, connect to the office."""
+    """Read the texts twice, each time with the keys. If nothing can say them, connect the call to the office."""
     instruction = call.render_text("voice_keys" if script.has_choices else "voice_again")
     texts, goodbye = (*script.texts, instruction), call.render_text("voice_goodbye")
     speaker = call.build_speaker((*texts, goodbye), script.foreign_languages)

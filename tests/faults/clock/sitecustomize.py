@@ -1,7 +1,7 @@
-"""On the path of a line's processes: their wall clock is off by what `PUENTE_CLOCK` (a file) says; monotonic ones go on.
+"""Shift the wall clock of a service's processes by what `PUENTE_CLOCK` (a file) says; monotonic clocks go on.
 
-Python reads this before the program.  A thread looks at the file; each fork has one of its own.  (Debian's libfaketime
-would do it for every program, but with true monotonic clocks it breaks `time.sleep`.)
+Python reads this before the program. A thread watches the file; each fork has its own. (Debian's libfaketime would do
+it for every program, but with true monotonic clocks it breaks `time.sleep`.)
 """
 
 import os
@@ -13,11 +13,11 @@ from pathlib import Path
 import time_machine
 
 FILE = Path(os.environ["PUENTE_CLOCK"])
-EVERY = 0.25
+READ_INTERVAL = 0.25
 
 
 class Clock:
-    """How far this process is off now; a fork begins with what the process that it came from had."""
+    """The current shift of this process. A fork starts with its parent's shift."""
 
     off: int = 0
     travel: time_machine.travel | None = None
@@ -28,7 +28,7 @@ def _follow() -> None:
         try:
             told = int(FILE.read_text() or Clock.off)
         except (OSError, ValueError):
-            told = Clock.off  # being written
+            told = Clock.off  # the file is being written
         if told != Clock.off:
             if Clock.travel:
                 Clock.travel.stop()
@@ -36,7 +36,7 @@ def _follow() -> None:
             if told:
                 Clock.travel = time_machine.travel(datetime.now(UTC) + timedelta(seconds=told), tick=True)
                 Clock.travel.start()
-        time.sleep(EVERY)
+        time.sleep(READ_INTERVAL)
 
 
 def _begin() -> None:

@@ -44,12 +44,12 @@ from tests.web.console.test_console import log_in
 from tests.web.console.test_login import cheap_passwords
 from tests.web.simulator.conftest import FLAGS
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 
 
 @pytest.fixture(autouse=True)
 def clock(request: pytest.FixtureRequest) -> Iterator[None]:
-    """`NOW`, as everywhere; a browser has the real clock, and so has what serves it."""
+    """`NOW`, as everywhere; a browser uses the real clock, and so does its server."""
     if request.node.get_closest_marker("browser"):
         yield
         return
@@ -59,7 +59,7 @@ def clock(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium.  Not for the whole session: while Playwright is open, an event loop runs in the thread of the tests."""
+    """Chromium, not for the whole session: while Playwright is open, an event loop runs in the tests' thread."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next((found for name in names if (found := shutil.which(name))), None)
     if path is None:
@@ -73,13 +73,13 @@ def browser() -> Iterator[Browser]:
 @dataclass
 class Served:
     url: str
-    services: Runtime
+    runtime: Runtime
     app: Flask
 
 
 @pytest.fixture
-def gathered(services: Runtime) -> None:
-    """Gathering 1, to which a family comes, with an interpreter, a question and a sheet of answers."""
+def gathered(runtime: Runtime) -> None:
+    """Meeting 1 with a family, an interpreter, a question, and an answer sheet."""
     at = now()
     starts = at + timedelta(days=9)
     plan = MeetingPlan(
@@ -92,8 +92,8 @@ def gathered(services: Runtime) -> None:
         "4711#",
         languages=("es", "ht"),
     )
-    number = planning.save_plan(services, plan, "ana_ruiz")
-    with services.database.write() as db:
+    number = planning.save_plan(runtime, plan, "ana_ruiz")
+    with runtime.database.write() as db:
         contact = contacts.add(db, "+12175550189", "sms", at)
         rsvps.set_response(db, (number, 0), (contact.family_id or 0, contact.id), "es", 2, at)
         meeting_questions.add(db, number, "¿Habrá autobuses?", "es", at.date())
@@ -112,43 +112,43 @@ def gathered(services: Runtime) -> None:
         "ana_ruiz",
         due_on=at.date() - timedelta(days=2),
     )
-    register.list_tasks(services)
-    register.save_leader(services, known, "ana_ruiz")
-    register.request_contact(services, replace(known, id=1), "the gathering", "sam_ortiz")
+    register.list_tasks(runtime)
+    register.save_leader(runtime, known, "ana_ruiz")
+    register.request_contact(runtime, replace(known, id=1), "the gathering", "sam_ortiz")
 
 
 @pytest.fixture
-def served(services: Runtime, busy: None, announced: District, gathered: None) -> Iterator[Served]:
-    """The console on a port of its own; with a drill that runs (incident 1)."""
-    start.start_incident(services, start.IncidentRequest("ana_ruiz", True, "lincoln"), "form:drill")
-    app = create_app(runtime=services)
+def served(runtime: Runtime, busy: None, announced: District, gathered: None) -> Iterator[Served]:
+    """The console on its own port, with a drill in progress (incident 1)."""
+    start.start_incident(runtime, start.IncidentRequest("ana_ruiz", True, "lincoln"), "form:drill")
+    app = create_app(runtime=runtime)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Served(f"http://127.0.0.1:{server.server_port}", services, app)
+    yield Served(f"http://127.0.0.1:{server.server_port}", runtime, app)
     server.shutdown()
 
 
 @pytest.fixture
-def busy(services: Runtime, new_family: Callable[[str], Family]) -> None:
-    """Case 1, paged, taken and talked about, with an interpreter asked for; case 2, which nobody has; two phrases."""
+def busy(runtime: Runtime, new_family: Callable[[str], Family]) -> None:
+    """Case 1: alerted, claimed, and discussed, with a requested interpreter; case 2 without an owner; two phrases."""
     family, other = new_family("whatsapp:+12175550177"), new_family("+12175550178")
     family.text("I want to talk to a person")
     family.text("it is about the bus")
     other.text("La migra está en mi puerta ahorita")
     for case in (1, 2):
-        paging.page_staff(services, case)
-    assignment.take_case(services, 1, "ana_ruiz", "in the console")
+        paging.page_staff(runtime, case)
+    assignment.take_case(runtime, 1, "ana_ruiz", "in the console")
     family.text("thank you, when does the bus come?")
     sent = staff_conversation.draft_message(
-        services, staff_conversation.StaffMessage(1, "ana_ruiz", "The bus comes at 7:15.", "form:a")
+        runtime, staff_conversation.StaffMessage(1, "ana_ruiz", "The bus comes at 7:15.", "form:a")
     )
-    staff_conversation.send_message(services, sent)
+    staff_conversation.send_message(runtime, sent)
     staff_conversation.draft_message(
-        services, staff_conversation.StaffMessage(1, "ana_ruiz", "Does your child know the driver?", "form:b")
+        runtime, staff_conversation.StaffMessage(1, "ana_ruiz", "Does your child know the driver?", "form:b")
     )
     at = now()
-    with services.database.write() as db:
-        for number, case in enumerate((1, 1, 2)):  # one that can be played, one that was refused, one on its way
+    with runtime.database.write() as db:
+        for number, case in enumerate((1, 1, 2)):  # one playable, one refused, one in transit
             sound = voice_notes.NewVoiceNote(f"MM{number}:0", 1, case, "es", "https://api.twilio.com/x", "audio/ogg")
             voice_notes.add(db, sound, at)
         note = voice_notes.find(db, 1)
@@ -179,13 +179,13 @@ DRAFTED = {
         ("اتصل على {office_phone} إذا كانت لديك أسئلة.", "Call {office_phone} if you have questions.", ()),
     ),
 }
-"""What a machine has made of the announcements' text: wording, the way back, warnings."""
+"""Add machine drafts of the announcements' text: wording, back-translation, warnings."""
 
 
-def drafted(services: Runtime, one: Announcement) -> None:
-    """Every language is asked for; these two have a machine's draft."""
-    translation_drafts.request_drafts(services, one)
-    with services.database.write() as db:
+def add_machine_drafts(runtime: Runtime, one: Announcement) -> None:
+    """Every language is requested; these two have a machine draft."""
+    translation_drafts.request_drafts(runtime, one)
+    with runtime.database.write() as db:
         for language, made in DRAFTED.items():
             found = translations.find(db, one.id, language)
             assert found is not None
@@ -198,50 +198,50 @@ def drafted(services: Runtime, one: Announcement) -> None:
 
 
 @pytest.fixture
-def district(services: Runtime, twilio: TwilioStandIn) -> District:
+def district(runtime: Runtime, twilio: TwilioStandIn) -> District:
     """Its roster and its announcements (`tests/announcements/conftest.py`)."""
-    return District(services, twilio)
+    return District(runtime, twilio)
 
 
 @pytest.fixture
-def announced(services: Runtime, busy: None, district: District) -> District:
-    """Announcement 1, a draft of Ana's; 2, which was sent, did not reach everybody, and which case 1 answers."""
+def announced(runtime: Runtime, busy: None, district: District) -> District:
+    """Announcement 1, a draft of Ana's; 2, sent, did not reach everyone, and case 1 is a reply to it."""
     for number, language in enumerate(("en", "es", "es", "ar")):
         district.family(f"+1217555023{number}", "lincoln", language=language)
     district.family("+12175550240", "lincoln", consent=False)
     district.family("+15005550001", "lincoln")
-    drafted(services, district.draft(sender="ruth_adams", link="https://example.org/snow"))
+    add_machine_drafts(runtime, district.draft(sender="ruth_adams", link="https://example.org/snow"))
     number = district.say(kind="emergency", unapproved="machine")
-    nothing_urgent(services)
+    finish_urgent_work(runtime)
     district.send(number)
     district.report(number, "+12175550230", "undelivered", 30003)
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         cases.link_announcement(db, 1, number)
-    with services.database.read() as db:
-        translation_drafts.request_drafts(services, found_in(db, number))
+    with runtime.database.read() as db:
+        translation_drafts.request_drafts(runtime, get_announcement(db, number))
     return district
 
 
-def nothing_urgent(services: Runtime) -> None:
-    """As if workers had done all that waits for them: a broadcast makes way as long as something does."""
-    services.redis.delete("rq:queue:urgent", "rq:queue:default")
+def finish_urgent_work(runtime: Runtime) -> None:
+    """Mark all urgent work as done: a broadcast yields as long as there is some."""
+    runtime.redis.delete("rq:queue:urgent", "rq:queue:default")
 
 
-def found_in(db: Transaction, number: int) -> Announcement:
-    """The announcement with this number."""
+def get_announcement(db: Transaction, number: int) -> Announcement:
+    """Return the announcement with this number."""
     found = announcements.find(db, number)
     assert found is not None
     return found
 
 
-def member(services: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
-    """A browser in which somebody with this role is logged in."""
+def member(runtime: Runtime, app: Flask, role: str, staff: str | None = None) -> FlaskClient:
+    """Log in a browser with this role."""
     client = app.test_client()
-    assert log_in(client, f"{role} {staff}", issue_password(services, f"{role} {staff}", role, staff)) == 302
+    assert log_in(client, f"{role} {staff}", issue_password(runtime, f"{role} {staff}", role, staff)) == 302
     return client
 
 
 @pytest.fixture
-def ana(services: Runtime, client: FlaskClient) -> FlaskClient:
-    """Logged in as Ana Ruiz, family liaison."""
-    return member(services, client.application, "staff", "ana_ruiz")
+def ana(runtime: Runtime, client: FlaskClient) -> FlaskClient:
+    """A browser of Ana Ruiz, family liaison."""
+    return member(runtime, client.application, "staff", "ana_ruiz")

@@ -1,4 +1,4 @@
-"""Every page of the console: axe finds nothing, nothing is blocked, and nothing sticks out of a phone's screen."""
+"""Every page of the console: axe finds no fault, nothing is blocked, and nothing exceeds a phone's screen."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,8 +28,8 @@ FILL = {
     "gathering_id": ["1"],
     "leader_id": ["1"],
 }
-"""What a page with such a part in its address is tried with.  A new part: say it here."""
-LEADS_ON = {
+"""Values for the placeholders in an address. Add a new placeholder here."""
+NON_PAGES = {
     *("console.static", "console.to_district", "console.from_district", "console.open_link"),
     *("console.recording", "console.announcement_report", "console.attendance_csv"),
     *("console.recording", "console.announcement_report"),
@@ -37,7 +37,7 @@ LEADS_ON = {
     *("console.recording", "console.announcement_report", "console.handout_file"),
     *("console.said_sound",),
 }
-"""No pages: they send the browser elsewhere, or a file."""
+"""Not pages: they redirect the browser, or serve a file."""
 MAIN = {
     "/console/",
     "/console/cases/1",
@@ -64,11 +64,11 @@ MAIN = {
 
 OPEN_MAIN = "document.querySelectorAll('main details').forEach(one => { one.open = true })"
 OPEN_ALL = OPEN_MAIN.replace("main ", "")
-"""The menu covers what is below it, so that axe cannot judge its colors: it is opened on one page only."""
+"""The menu covers what is below it, so axe can't judge its colors: it is opened on only one page."""
 
 
 @contextmanager
-def opened(browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str) -> Iterator[Page]:
+def open_page(browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str) -> Iterator[Page]:
     context = browser.new_context(
         base_url=served.url,
         viewport=screen,
@@ -93,8 +93,8 @@ def log_in(page: Page, name: str, password: str) -> None:
 
 
 def administrator(served: Served, language: str) -> tuple[str, str]:
-    password = issue_password(served.services, "ruth", "administrator", "ana_ruiz")
-    with served.services.database.write() as db:
+    password = issue_password(served.runtime, "ruth", "administrator", "ana_ruiz")
+    with served.runtime.database.write() as db:
         login = staff_accounts.find_by_name(db, "ruth")
         assert login is not None
         staff_accounts.set_language(db, login.id, language)
@@ -102,40 +102,40 @@ def administrator(served: Served, language: str) -> tuple[str, str]:
 
 
 def with_factor(served: Served) -> tuple[str, str]:
-    password = issue_password(served.services, "omar", "administrator")
-    with served.services.database.write() as db:
+    password = issue_password(served.runtime, "omar", "administrator")
+    with served.runtime.database.write() as db:
         login = staff_accounts.find_by_name(db, "omar")
         assert login is not None
-        sealed = served.services.database.vault.encrypt(
+        sealed = served.runtime.database.vault.encrypt(
             pyotp.random_base32(), credentials.build_secret_context(login.id)
         )
         staff_accounts.set_second_factor(db, login.id, sealed, [], 0, now())
     return "omar", password
 
 
-def paths(served: Served) -> list[str]:
-    """Every address of the console that a browser may open."""
+def list_paths(served: Served) -> list[str]:
+    """Return every console address that a browser may open."""
     rules = [rule for rule in served.app.url_map.iter_rules() if rule.endpoint.startswith("console.")]
-    asked = [rule for rule in rules if "GET" in (rule.methods or ()) and rule.endpoint not in LEADS_ON]
+    asked = [rule for rule in rules if "GET" in (rule.methods or ()) and rule.endpoint not in NON_PAGES]
     with served.app.test_request_context():
         build = served.app.url_map.bind("").build
         return sorted(build(rule.endpoint, dict(parts)) for rule in asked for parts in _filled(rule.arguments))
 
 
 def _filled(arguments: set[str]) -> Iterator[tuple[tuple[str, str], ...]]:
-    """The parts of an address, in every combination."""
+    """Return the placeholders of an address, in every combination."""
     yield from product(*([(part, value) for value in FILL[part]] for part in sorted(arguments)))
 
 
 def is_page(page: Page, path: str) -> bool:
-    """Not a part of a page, that another one fetches."""
+    """Return whether it is a whole page and not a part that another page fetches."""
     answer = page.request.get(path)
     assert answer.ok, f"{path}: {answer.status}"
     return "<!doctype html>" in answer.text().lower()
 
 
-def faults(page: Page, language: str) -> list[str]:
-    """What is wrong with the page that is open, a line each."""
+def find_faults(page: Page, language: str) -> list[str]:
+    """Return the faults of the open page, one line each."""
     found = Axe().run(page).response["violations"]
     lines = [f"{one['id']}: {node['html'][:160]} {node['failureSummary']}" for one in found for node in one["nodes"]]
     if page.locator("html").get_attribute("lang") != language:
@@ -147,12 +147,12 @@ def faults(page: Page, language: str) -> list[str]:
 
 
 def test_main_pages_are_accessible_on_a_phone(browser: Browser, served: Served) -> None:
-    with opened(browser, served, "es", PHONE, "light") as page:
+    with open_page(browser, served, "es", PHONE, "light") as page:
         log_in(page, *administrator(served, "es"))
         wrong = []
         for path in sorted(MAIN):
             page.goto(path)
-            wrong += faults(page, "es")
+            wrong += find_faults(page, "es")
     assert wrong == []
 
 
@@ -162,14 +162,14 @@ def test_main_pages_are_accessible_on_a_phone(browser: Browser, served: Served) 
 def test_every_page_is_accessible(
     browser: Browser, served: Served, language: str, screen: dict[str, int], scheme: str
 ) -> None:
-    with opened(browser, served, language, screen, scheme) as page:
+    with open_page(browser, served, language, screen, scheme) as page:
         log_in(page, *administrator(served, language))
-        pages = [path for path in paths(served) if is_page(page, path)]
+        pages = [path for path in list_paths(served) if is_page(page, path)]
         wrong = []
         for path in pages:
             page.goto(path)
             page.evaluate(OPEN_ALL if path == "/console/" else OPEN_MAIN)
-            wrong += faults(page, language)
+            wrong += find_faults(page, language)
     assert set(pages) >= MAIN and len(pages) > 12
     assert wrong == []
 
@@ -179,16 +179,16 @@ def test_every_page_is_accessible(
 @pytest.mark.parametrize("screen", [PHONE, DESKTOP])
 def test_login_is_accessible(browser: Browser, served: Served, language: str, screen: dict[str, int]) -> None:
     name, password = with_factor(served)
-    with opened(browser, served, language, screen, "light") as page:
+    with open_page(browser, served, language, screen, "light") as page:
         page.goto("/console/login")
-        wrong = faults(page, language)
+        wrong = find_faults(page, language)
         log_in(page, name, "no such password")
-        wrong += faults(page, language)
+        wrong += find_faults(page, language)
         log_in(page, name, password)
         page.wait_for_url("**/console/login/code")
-        wrong += faults(page, language)
+        wrong += find_faults(page, language)
         page.locator("[name=code]").fill("000000")
         page.locator("main button").click()
         page.locator("[role=alert]").wait_for()
-        wrong += faults(page, language)
+        wrong += find_faults(page, language)
     assert wrong == []

@@ -1,4 +1,4 @@
-"""What a real browser does with the headers: Chromium runs nothing that was smuggled in, and shows no page in a frame."""
+"""The headers in a real browser: Chromium runs nothing that was injected, and frames no page."""
 
 import threading
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from tests.web.console.conftest import Served
 from tests.web.console.test_accessibility import log_in
 from tests.web.console.test_login import cheap_passwords
 
-__all__ = ["cheap_passwords"]  # this fixture holds here too
+__all__ = ["cheap_passwords"]  # this fixture also applies here
 pytestmark = [pytest.mark.long, pytest.mark.browser]
 
-SMUGGLED = """() => {
+INJECTIONS = """() => {
   window.ran = []
   const inline = document.createElement('script')
   inline.textContent = "window.ran.push('script')"
@@ -41,17 +41,17 @@ SMUGGLED = """() => {
   document.body.append(link)
   link.click()
 }"""
-"""Everything that an attacker would put into a page, put into it."""
+"""Everything that an attacker would inject into a page."""
 
 
 @pytest.fixture
-def served(services: Runtime, family: Family) -> Iterator[Served]:
-    """The console and a page of somebody else's that would like to frame it."""
+def served(runtime: Runtime, family: Family) -> Iterator[Served]:
+    """The console, and another site's page that tries to frame it."""
     family.text("I want to talk to a person")
-    app = create_app(runtime=services)
+    app = create_app(runtime=runtime)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Served(f"http://127.0.0.1:{server.server_port}", services, app)
+    yield Served(f"http://127.0.0.1:{server.server_port}", runtime, app)
     server.shutdown()
 
 
@@ -66,11 +66,11 @@ def page(browser: Browser, served: Served) -> Iterator[Page]:
 
 @pytest.mark.parametrize("path", ["/console/login", "/console/cases/1", "/m/K7Q2MX", "/g/K7Q2MX"])
 def test_injected_code_does_not_run(page: Page, served: Served, path: str) -> None:
-    log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
+    log_in(page, "root", issue_password(served.runtime, "root", "administrator", "ana_ruiz"))
     page.goto(path)
     said: list[str] = []
     page.on("console", lambda line: said.append(line.text))
-    page.evaluate(SMUGGLED)
+    page.evaluate(INJECTIONS)
     page.wait_for_timeout(400)
     assert page.evaluate("window.ran") == []
     assert page.evaluate("document.baseURI").startswith(served.url)
@@ -91,7 +91,7 @@ def test_no_page_can_be_framed(page: Page, served: Served) -> None:
 
 def test_back_button_after_logout_shows_nothing(page: Page, served: Served) -> None:
     """A shared computer in the front office: `no-store` keeps the case out of the browser's history."""
-    log_in(page, "root", issue_password(served.services, "root", "administrator", "ana_ruiz"))
+    log_in(page, "root", issue_password(served.runtime, "root", "administrator", "ana_ruiz"))
     page.goto("/console/cases/1")
     page.request.post("/console/logout", form={"csrf_token": page.locator("[name=csrf_token]").first.input_value()})
     page.goto("/healthz")

@@ -1,4 +1,4 @@
-"""The console: who needs a person is seen, taken, talked with and done; what nobody may see is not there."""
+"""The console: cases are seen, claimed, answered, and closed; hidden ones look missing."""
 
 import re
 from collections.abc import Callable
@@ -35,10 +35,10 @@ def log_in(client: FlaskClient, name: str, password: str) -> int:
     return client.post("/console/login", data=form).status_code
 
 
-def log_in_as(services: Runtime, client: FlaskClient, staff: str, role: str = "staff") -> None:
-    """A login of a member of staff, with the role."""
-    password = issue_password(services, staff)
-    with services.database.write() as db:
+def log_in_as(runtime: Runtime, client: FlaskClient, staff: str, role: str = "staff") -> None:
+    """Log in a member of staff with the role."""
+    password = issue_password(runtime, staff)
+    with runtime.database.write() as db:
         found = staff_accounts.find_by_name(db, staff)
         assert found
         db.execute(
@@ -50,7 +50,7 @@ def log_in_as(services: Runtime, client: FlaskClient, staff: str, role: str = "s
 
 
 def post(client: FlaskClient, path: str, **form: str) -> str:
-    """A form of the case page, and what the page says after it."""
+    """Post a form of the case page; return the page after it."""
     token_ = token(client.get("/console/account").text)
     answer = client.post(path, data={"csrf_token": token_, **form}, follow_redirects=True)
     assert answer.status_code < 400, answer.text
@@ -58,46 +58,46 @@ def post(client: FlaskClient, path: str, **form: str) -> str:
 
 
 @pytest.fixture
-def opened(services: Runtime, family: Family) -> Family:
+def opened(runtime: Runtime, family: Family) -> Family:
     """A family that waits for a person in case 1."""
     family.text("I want to talk to a person")
     family.text("after <script>alert(1)</script> three")
-    page_staff(services, 1)
+    page_staff(runtime, 1)
     return family
 
 
-def crowd(services: Runtime, school: str | None, many: int, **change: object) -> None:
-    """So many newer cases of the lightest kind, of one family."""
-    with services.database.write() as db:
+def add_newer_cases(runtime: Runtime, school: str | None, many: int, **change: object) -> None:
+    """Add this many newer cases of the lowest severity, of one family."""
+    with runtime.database.write() as db:
         for n in range(many):
             new = NewCase(1, f"t{n}", "info", "default", "", "en", {}, school)
             cases.open_or_join(db, "SMcrowd", n, new, now())
         db.execute(update(cases.cases).where(cases.cases.c.message_sid == "SMcrowd").values(school=school, **change))
 
 
-def test_urgent_case_is_listed_above_newer_ones(services: Runtime, client: FlaskClient, opened: Family) -> None:
+def test_urgent_case_is_listed_above_newer_ones(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
     opened.text("La migra está en mi puerta ahorita")
-    crowd(services, None, MAX_INBOX_ROWS)
-    log_in_as(services, client, "rosa_lind", "approver")
+    add_newer_cases(runtime, None, MAX_INBOX_ROWS)
+    log_in_as(runtime, client, "rosa_lind", "approver")
     listed = re.findall(r'href="/console/cases/(\d+)"', client.get("/console/").text)
     assert listed[:2] == ["2", "1"] and len(listed) == MAX_INBOX_ROWS
-    assignment.resolve_case(services, 1, "ana_ruiz", "called")
+    assignment.resolve_case(runtime, 1, "ana_ruiz", "called")
     assert "/console/cases/1" in client.get("/console/?show=done").text
 
 
-def test_own_cases_are_listed_among_many_others(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    assignment.take_case(services, 1, "dana_cole", "in the console")
-    crowd(services, "riverside", MAX_INBOX_ROWS, severity="escalate_now")
-    log_in_as(services, client, "dana_cole")
+def test_own_cases_are_listed_among_many_others(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    assignment.take_case(runtime, 1, "dana_cole", "in the console")
+    add_newer_cases(runtime, "riverside", MAX_INBOX_ROWS, severity="escalate_now")
+    log_in_as(runtime, client, "dana_cole")
     assert re.findall(r'href="/console/cases/(\d+)"', client.get("/console/?show=mine").text) == ["1"]
 
 
-def test_viewer_sees_case_count_but_no_family_data(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    with services.database.write() as db:
+def test_viewer_sees_case_count_but_no_family_data(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    with runtime.database.write() as db:
         db.execute(update(cases.cases).values(school="lincoln", language="ht"))
     pages = []
     for who, role in (("ana_ruiz", "approver"), ("kim_novak", "viewer")):
-        log_in_as(services, client, who, role)
+        log_in_as(runtime, client, who, role)
         pages.append(client.get("/console/inbox/rows").text)
         post(client, "/console/logout")
     told = ("Lincoln", "Haitian", "person", "/console/cases/1")
@@ -105,23 +105,23 @@ def test_viewer_sees_case_count_but_no_family_data(services: Runtime, client: Fl
     assert "<strong>1</strong>" in pages[1] and "Unassigned" in pages[1]
 
 
-def test_first_account_is_created_once(services: Runtime) -> None:
-    assert create_first_account(services) is not None and create_first_account(services) is None
+def test_first_account_is_created_once(runtime: Runtime) -> None:
+    assert create_first_account(runtime) is not None and create_first_account(runtime) is None
 
 
 def test_case_is_claimed_answered_and_resolved(
-    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     assert "Unassigned" in client.get("/console/").text
     read = client.get("/console/cases/1").text
     assert opened.address in read and "<script>alert" not in read and 'name="text"' not in read
     assert "Assigned to you" in post(client, "/console/cases/1/take")
-    assert "By WhatsApp, open until Wednesday, November 25" in client.get("/console/cases/1").text
+    assert "Sent by WhatsApp until Wednesday, November 25" in client.get("/console/cases/1").text
     checked = post(client, "/console/cases/1/draft", text="The bus comes at 8:15.", once="a1")
     assert "Not sent yet" in checked and twilio.sent_to(opened.address) == []
-    assert "On its way" in post(client, f"/console/cases/1/messages/{message_id(checked)}/send")
-    send_all(services)
+    assert "Sending" in post(client, f"/console/cases/1/messages/{message_id(checked)}/send")
+    send_all(runtime)
     assert twilio.sent_to(opened.address)[-1].body.endswith("The bus comes at 8:15.")
     assert opened.text("thank you") == "" and "thank you" in client.get("/console/cases/1/talk").text
     assert "Closed" in post(client, "/console/cases/1/resolve", why="answered")
@@ -136,99 +136,99 @@ def message_id(page: str) -> str:
     return found[1]
 
 
-def test_conversation_updates_are_sent_only_when_changed(
-    services: Runtime, client: FlaskClient, opened: Family
-) -> None:
-    log_in_as(services, client, "ana_ruiz")
+def test_conversation_updates_are_sent_only_when_changed(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    log_in_as(runtime, client, "ana_ruiz")
     seen = re.search(r"seen=([0-9a-f]{16})", client.get("/console/cases/1").text)
     assert seen and client.get(f"/console/cases/1/talk?seen={seen[1]}").status_code == 204
     post(client, "/console/cases/1/note", note="She works until three.", once="n1")
     assert "She works until three." in client.get(f"/console/cases/1/talk?seen={seen[1]}").text
 
 
-def test_reply_box_is_closed_when_texts_cannot_arrive(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    log_in_as(services, client, "ana_ruiz")
+def test_reply_box_is_closed_when_texts_cannot_arrive(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
-    services.redis.flushall()  # the window of 24 hours is over
-    log_in_as(services, client, "ana_ruiz")
+    runtime.redis.flushall()  # the window of 24 hours is over
+    log_in_as(runtime, client, "ana_ruiz")
     assert "WhatsApp is closed, so your message is sent by SMS." in client.get("/console/cases/1").text
     opened.text("STOP")
     read = client.get("/console/cases/1").text
-    assert "wants no texts (STOP). Please call." in read and 'name="text"' not in read
-    assert "Please call." in post(client, "/console/cases/1/draft", text="Hello?", once="b1")
+    assert "The family opted out of texts (STOP). Call instead." in read and 'name="text"' not in read
+    assert "Call instead." in post(client, "/console/cases/1/draft", text="Hello?", once="b1")
     assert "Hello?" not in client.get("/console/cases/1/talk").text
 
 
-def refused_text(services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn) -> str:
-    """The number of a text to the family that Twilio did not take; Ana has the case."""
-    log_in_as(services, client, "ana_ruiz")
+def refused_text(runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn) -> str:
+    """Send a text to the family that Twilio refuses; return its number. Ana has the case."""
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     twilio.number(opened.address, error_code=63033, at="request")
     number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="c1"))
     post(client, f"/console/cases/1/messages/{number}/send")
-    send_all(services)
+    send_all(runtime)
     return number
 
 
 def test_undelivered_text_shows_reason_and_can_be_resent(
-    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
-    number = refused_text(services, client, opened, twilio)
-    assert "The family has blocked this number on WhatsApp." in client.get("/console/cases/1").text
+    number = refused_text(runtime, client, opened, twilio)
+    assert "The family blocked us on WhatsApp." in client.get("/console/cases/1").text
     twilio.number(opened.address, error_code=None)
     post(client, f"/console/cases/1/messages/{number}/again")
-    send_all(services)
+    send_all(runtime)
     assert len(twilio.sent_to(opened.address)) == 1
 
 
 def test_stale_page_cannot_change_a_case_claimed_by_another(
-    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
-    number = refused_text(services, client, opened, twilio)
+    number = refused_text(runtime, client, opened, twilio)
     twilio.number(opened.address, error_code=None)
-    assert assignment.hand_over_case(services, 1, "ana_ruiz", "jean_pierre")
+    assert assignment.hand_over_case(runtime, 1, "ana_ruiz", "jean_pierre")
     for action in ("resolve", "hand-back", f"messages/{number}/again"):
-        assert "not yours: take it first" in post(client, f"/console/cases/1/{action}", why="called"), action
-    send_all(services)
-    with services.database.read() as db:
+        assert "This case isn&#39;t assigned to you. Claim it first." in post(
+            client, f"/console/cases/1/{action}", why="called"
+        ), action
+    send_all(runtime)
+    with runtime.database.read() as db:
         one = cases.get(db, 1)
         assert one.is_open and contacts.get(db, one.contact_id).active_case_id == 1
     assert twilio.sent_to(opened.address) == []
 
 
-def test_canned_answer_takes_one_tap(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    log_in_as(services, client, "ana_ruiz")
+def test_canned_answer_takes_one_tap(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     assert "Which phone number may we call?" in post(client, "/console/cases/1/draft", answer="which_number", once="d1")
 
 
 def test_interpreter_is_requested_once_and_coordinator_informed(
-    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     for _ in range(2):
         post(client, "/console/cases/1/interpreter", when="Tuesday at 3", how="phone", kind="trained", once="e1")
-    send_all(services)
-    with services.database.read() as db:
+    send_all(runtime)
+    with runtime.database.read() as db:
         assert len(interpreter_requests.list_for_case(db, 1)) == 1
     told = [one.body for one in twilio.sent_to("+12175550142") if "interpreter" in one.body]
     assert len(told) == 1 and "English, phone, trained" in told[0] and "Tuesday" not in told[0]
 
 
 def test_case_can_be_handed_over_and_back_to_bot(
-    services: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
+    runtime: Runtime, client: FlaskClient, opened: Family, twilio: TwilioStandIn
 ) -> None:
-    log_in_as(services, client, "ana_ruiz")
-    assert "not yours" in post(client, "/console/cases/1/give", to="jean_pierre")
+    log_in_as(runtime, client, "ana_ruiz")
+    assert "This case isn&#39;t assigned to you." in post(client, "/console/cases/1/give", to="jean_pierre")
     post(client, "/console/cases/1/take")
     assert "Assigned to Jean Pierre" in post(client, "/console/cases/1/give", to="jean_pierre")
-    send_all(services)
+    send_all(runtime)
     assert "gives you case 1" in twilio.sent_to("+12175550142")[-1].body
 
 
-def test_case_is_found_by_number_or_typed_phone(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    log_in_as(services, client, "ana_ruiz")
+def test_case_is_found_by_number_or_typed_phone(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    log_in_as(runtime, client, "ana_ruiz")
     for asked in ("1", "#1", "217-555-0177", "+1 217 555 0177"):
         assert "/console/cases/1" in post(client, "/console/search", **{"for": asked}), asked
     for asked in ("2", "217-555-0178", "5550177"):
@@ -236,26 +236,26 @@ def test_case_is_found_by_number_or_typed_phone(services: Runtime, client: Flask
 
 
 def test_one_time_link_opens_the_case_once(
-    services: Runtime, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
+    runtime: Runtime, client: FlaskClient, opened: Family, new_family: Callable[[str], Family]
 ) -> None:
     link = new_family(ANA).text("TAKE 1").rsplit("/", 1)[1]
     assert "/login" in client.get(f"/console/open/{link}").headers["Location"], "after login"
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     assert client.get(f"/console/open/{link}").headers["Location"].endswith("/console/cases/1")
     assert client.get(f"/console/open/{link}").status_code == 404
 
 
-def test_reading_a_case_is_audited(services: Runtime, client: FlaskClient, opened: Family) -> None:
-    log_in_as(services, client, "ana_ruiz")
+def test_reading_a_case_is_audited(runtime: Runtime, client: FlaskClient, opened: Family) -> None:
+    log_in_as(runtime, client, "ana_ruiz")
     client.get("/console/cases/1")
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert ("ana_ruiz", "read") in [(one.who, one.what) for one in audit_log.list_newest(db, 10, "case 1")]
 
 
 def test_translation_approval_needs_a_speaker_of_the_language(
-    services: Runtime, client: FlaskClient, opened: Family
+    runtime: Runtime, client: FlaskClient, opened: Family
 ) -> None:
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/take")
     number = message_id(post(client, "/console/cases/1/draft", text="Hello.", once="f1"))
     token_ = token(client.get("/console/cases/1").text)
@@ -268,9 +268,9 @@ def test_only_general_sentences_can_be_approved() -> None:
     assert not has_personal_data("The office opens in the morning.", "en")
 
 
-def test_wrong_topic_is_added_masked_to_the_review_list(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_wrong_topic_is_added_masked_to_the_review_list(runtime: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person, my number is A123456789")
-    log_in(client, "ana", issue_password(services, "ana"))
+    log_in(client, "ana", issue_password(runtime, "ana"))
     page = client.get("/console/cases/1").text
     assert "First message" in page and "123456789" not in page
     form = {"csrf_token": token(page), "topic": "legal_help"}
@@ -284,20 +284,20 @@ def test_wrong_topic_is_added_masked_to_the_review_list(services: Runtime, clien
     assert "Nothing to review" in client.get("/console/review").text
 
 
-def test_missing_case_is_not_found(services: Runtime, client: FlaskClient) -> None:
-    log_in(client, "ana", issue_password(services, "ana"))
+def test_missing_case_is_not_found(runtime: Runtime, client: FlaskClient) -> None:
+    log_in(client, "ana", issue_password(runtime, "ana"))
     assert client.get("/console/cases/99").status_code == 404
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         assert cases.find(db, 99) is None
 
 
-def test_review_list_shows_only_cases_in_scope(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_review_list_shows_only_cases_in_scope(runtime: Runtime, client: FlaskClient, family: Family) -> None:
     family.text("I want to talk to a person about the bus")
-    log_in_as(services, client, "ana_ruiz")
+    log_in_as(runtime, client, "ana_ruiz")
     post(client, "/console/cases/1/topic", topic="transport_bus")
     assert "about the bus" in client.get("/console/review").text
     post(client, "/console/logout")
-    log_in_as(services, client, "grace_wu")
+    log_in_as(runtime, client, "grace_wu")
     assert "about the bus" not in client.get("/console/review").text
     form = {"csrf_token": token(client.get("/console/account").text)}
     assert client.post("/console/review/1", data=form).status_code == 404

@@ -1,4 +1,4 @@
-"""The console in the language of who reads it, and its catalogs, which must be complete and current."""
+"""The console in the user's language, and its catalogs, which must be complete and current."""
 
 import subprocess
 import sys
@@ -36,31 +36,31 @@ def test_browser_language_applies_before_login(client: FlaskClient, asked: str, 
     assert f'<html lang="{language}">' in page and f"<h1>{title}</h1>" in page
 
 
-def test_account_language_applies_after_login(services: Runtime, ana: FlaskClient) -> None:
+def test_account_language_applies_after_login(runtime: Runtime, ana: FlaskClient) -> None:
     form = {"csrf_token": token(ana.get("/console/account").text), "language": "es"}
     ana.post("/console/account/language", data=form)
     page = ana.get("/console/on-call", headers={"Accept-Language": "en"}).text
-    assert '<html lang="es">' in page and "Quién está de guardia" in page and "Ana Ruiz (usted)" in page
+    assert '<html lang="es">' in page and "Calendario de guardias" in page and "Ana Ruiz (usted)" in page
     assert "martes 24 de noviembre" in page and "7:30" in page
-    other = member(services, ana.application, "staff", "grace_wu")
+    other = member(runtime, ana.application, "staff", "grace_wu")
     assert "On-call schedule" in other.get("/console/on-call", headers={"Accept-Language": "es"}).text
 
 
-def test_unknown_language_falls_back_to_english(services: Runtime, ana: FlaskClient) -> None:
-    with services.database.write() as db:
+def test_unknown_language_falls_back_to_english(runtime: Runtime, ana: FlaskClient) -> None:
+    with runtime.database.write() as db:
         staff_accounts.set_language(db, 1, "tlh")
     assert '<html lang="en">' in ana.get("/console/on-call").text
 
 
-def test_error_page_uses_account_language(services: Runtime, ana: FlaskClient) -> None:
-    with services.database.write() as db:
+def test_error_page_uses_account_language(runtime: Runtime, ana: FlaskClient) -> None:
+    with runtime.database.write() as db:
         staff_accounts.set_language(db, 1, "es")
     assert "No hay ningún caso 99." in ana.get("/console/cases/99").text
     assert _("There is no case {number}.", number=7) == "There is no case 7.", "outside of a page: English"
 
 
-def extracted(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
-    """What `make messages` would find."""
+def extract_texts(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
+    """Return what `make messages` would extract."""
     out = tmp_path / "now.pot"
     command = [sys.executable, "-m", "babel.messages.frontend", "-q", "extract", "-F", str(CATALOG_DIR / "babel.cfg")]
     subprocess.run([*command, "-k", "N_", "-o", str(out), "bot"], cwd=folder, check=True)
@@ -68,7 +68,7 @@ def extracted(tmp_path: Path, folder: Path = settings.ROOT) -> set[str]:
 
 
 def test_texts_in_code_constants_and_templates_are_extracted(tmp_path: Path) -> None:
-    found = extracted(tmp_path)
+    found = extract_texts(tmp_path)
     assert {"Log in", "There is no case {number}.", "took", "Inbox"} <= found
 
 

@@ -1,4 +1,4 @@
-"""The drawings of flows in the console, with where they stop people."""
+"""Flow diagrams in the console, with the steps where people stop."""
 
 from datetime import UTC, datetime
 
@@ -15,39 +15,39 @@ from tests.conftest import Family
 from tests.web.console.test_console import log_in
 
 
-def test_flow_stats_count_asked_continued_and_misunderstood(services: Runtime, family: Family) -> None:
+def test_flow_stats_count_asked_continued_and_misunderstood(runtime: Runtime, family: Family) -> None:
     family.text("I need to report that my child will be absent")
     family.text("Rosa, Lincoln")
     family.text("tomorrow")
     family.text("🤷")
-    counted = flow_stats.load(services.redis, now())
+    counted = flow_stats.load(runtime.redis, now())
     assert counted["report_absence", "open"] == StepStats(asked=1, went_on=1)
     assert counted["report_absence", "reason"] == StepStats(asked=1, not_understood=1)
     assert counted["report_absence", "reason"].drop_out_count == 1
-    assert family.address.encode() not in b"".join(services.redis.hgetall(flow_stats.build_key(now())))
+    assert family.address.encode() not in b"".join(runtime.redis.hgetall(flow_stats.build_key(now())))
 
 
-def test_repeated_webhook_counts_once(services: Runtime, family: Family) -> None:
+def test_repeated_webhook_counts_once(runtime: Runtime, family: Family) -> None:
     for _ in range(3):
         family.text("I need to report that my child will be absent", MessageSid="SM" + "a" * 32)
-    assert flow_stats.load(services.redis, now())["report_absence", "open"].asked == 1
+    assert flow_stats.load(runtime.redis, now())["report_absence", "open"].asked == 1
 
 
-def test_previous_month_is_included(services: Runtime) -> None:
-    services.redis.hincrby(flow_stats.build_key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
-    services.redis.hincrby(flow_stats.build_key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
-    assert flow_stats.load(services.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
+def test_previous_month_is_included(runtime: Runtime) -> None:
+    runtime.redis.hincrby(flow_stats.build_key(datetime(2026, 12, 31, tzinfo=UTC)), "menu.open.asked", 2)
+    runtime.redis.hincrby(flow_stats.build_key(datetime(2027, 1, 1, tzinfo=UTC)), "menu.open.asked", 3)
+    assert flow_stats.load(runtime.redis, datetime(2027, 1, 31, tzinfo=UTC))["menu", "open"].asked == 5
 
 
-def test_pages_show_every_flow_and_where_people_stop(services: Runtime, client: FlaskClient, family: Family) -> None:
+def test_pages_show_every_flow_and_where_people_stop(runtime: Runtime, client: FlaskClient, family: Family) -> None:
     assert client.get("/console/flows").status_code == 302
     for _ in range(4):
         family.text("I need to report that my child will be absent")
         family.text("menu")
     family.text("I need to report that my child will be absent")
-    log_in(client, "ana", issue_password(services, "ana"))
+    log_in(client, "ana", issue_password(runtime, "ana"))
     listed = client.get("/console/flows").text
-    assert all(f"/console/flows/{name}" in listed for name in services.library.flows.flows)
+    assert all(f"/console/flows/{name}" in listed for name in runtime.library.flows.flows)
     assert listed.index("A child will be absent") < listed.index("Meals, food, housing"), "the worst first"
     page = client.get("/console/flows/report_absence").text
     assert "What is your child" in page and "<svg" in page

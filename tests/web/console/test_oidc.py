@@ -1,4 +1,4 @@
-"""Logging in with the district's provider: a real OpenID Connect provider in a process of its own, over HTTP."""
+"""Logging in with the district's provider: a real OpenID Connect provider in its own process, over HTTP."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ Open = Callable[..., FlaskClient]
 
 @pytest.fixture(autouse=True)
 def clock() -> None:
-    """The real one, in place of `conftest.clock`: the provider's tokens are dated by it."""
+    """The real clock in place of `conftest.clock`: it dates the provider's tokens."""
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +67,8 @@ def _wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture
-def browser(services: Runtime, provider: str) -> Open:
-    """A browser at an app that knows the provider, or another (`issuer`)."""
+def browser(runtime: Runtime, provider: str) -> Open:
+    """A browser with an app that knows the provider, or another (`issuer`)."""
 
     def open_app(**given: str) -> FlaskClient:
         values = {
@@ -77,14 +77,14 @@ def browser(services: Runtime, provider: str) -> Open:
             "oidc_client_secret": "s3cret-of-puente",
             **given,
         }
-        own = replace(services, settings=services.settings.model_copy(update=values))
+        own = replace(runtime, settings=runtime.settings.model_copy(update=values))
         return create_app(runtime=own).test_client()
 
     return open_app
 
 
-def consent(client: FlaskClient, sub: str = "", start: str = "/console/login/district", **form: str) -> str:
-    """What the browser is sent back with, after `sub` said yes at the provider."""
+def give_consent(client: FlaskClient, sub: str = "", start: str = "/console/login/district", **form: str) -> str:
+    """Return the provider's redirect after `sub` gave consent."""
     sent = client.get(start)
     assert sent.status_code == 302, sent.text
     url = sent.headers["Location"]
@@ -94,21 +94,21 @@ def consent(client: FlaskClient, sub: str = "", start: str = "/console/login/dis
     return f"{back.path}?{back.query}"
 
 
-def staff(services: Runtime, *names: str) -> None:
+def add_staff(runtime: Runtime, *names: str) -> None:
     for name in names:
-        issue_password(services, name, "staff", "ana_ruiz")
+        issue_password(runtime, name, "staff", "ana_ruiz")
 
 
 @pytest.mark.long
-def test_verified_email_or_subject_opens_the_matching_login(services: Runtime, browser: Open) -> None:
-    staff(services, "ana.ruiz@riverbend.example.org", "lee@riverbend.example.org", "u-3")
+def test_verified_email_or_subject_opens_the_matching_login(runtime: Runtime, browser: Open) -> None:
+    add_staff(runtime, "ana.ruiz@riverbend.example.org", "lee@riverbend.example.org", "u-3")
     for sub, opens in (("u-1", True), ("u-2", False), ("u-3", True), ("u-4", False)):
         client = browser()
-        answer = client.get(consent(client, sub))
+        answer = client.get(give_consent(client, sub))
         assert answer.status_code == (302 if opens else 403), sub
         assert (client.get("/console/").status_code == 200) is opens
-        assert opens or "Nobody has made a login for you here yet" in answer.text
-    with services.database.read() as db:
+        assert opens or "You don&#39;t have an account yet. Ask an administrator" in answer.text
+    with runtime.database.read() as db:
         entries = [entry for entry in audit_log.list_newest(db, 20) if entry.what == "logged in"]
     assert [(one.who, one.why) for one in entries] == [
         ("u-3", "district"),
@@ -116,25 +116,25 @@ def test_verified_email_or_subject_opens_the_matching_login(services: Runtime, b
     ]
 
 
-def test_login_page_goes_to_provider_and_back_to_requested_page(services: Runtime, browser: Open) -> None:
-    staff(services, "u-3")
+def test_login_page_goes_to_provider_and_back_to_requested_page(runtime: Runtime, browser: Open) -> None:
+    add_staff(runtime, "u-3")
     client = browser()
     page = client.get("/console/login?next=/console/content").text
     start = page.split('<p><a href="')[1].split('"')[0]
-    assert client.get(consent(client, "u-3", start)).headers["Location"] == "/console/content"
+    assert client.get(give_consent(client, "u-3", start)).headers["Location"] == "/console/content"
 
 
 def test_unrequested_or_refused_callback_logs_no_one_in(
-    services: Runtime, browser: Open, caplog: pytest.LogCaptureFixture
+    runtime: Runtime, browser: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
-    staff(services, "u-3")
+    add_staff(runtime, "u-3")
     caplog.set_level(logging.INFO)
     client, other = browser(), browser()
-    back = consent(client, "u-3")
+    back = give_consent(client, "u-3")
     answers = [
-        other.get(back),  # somebody else's link: the state is not in this browser
+        other.get(back),  # another user's link: this browser doesn't have the state
         client.get(back.replace("state=", "state=x")),
-        other.get(consent(other, action="deny")),
+        other.get(give_consent(other, action="deny")),
         client.get("/console/login/district/back"),
     ]
     for answer in answers:
@@ -146,11 +146,11 @@ def test_unrequested_or_refused_callback_logs_no_one_in(
     assert code not in caplog.text and "s3cret" not in caplog.text and "MismatchingStateError" in caplog.text
 
 
-def test_token_of_another_provider_or_client_logs_no_one_in(services: Runtime, browser: Open, provider: str) -> None:
-    staff(services, "u-3")
+def test_token_of_another_provider_or_client_logs_no_one_in(runtime: Runtime, browser: Open, provider: str) -> None:
+    add_staff(runtime, "u-3")
     for changed in ({"oidc_issuer": f"{provider}/"}, {"oidc_client_id": "another"}):
         client = browser()
-        back = consent(client, "u-3")
+        back = give_consent(client, "u-3")
         here = client.application.extensions["puente"]
         own = replace(here, settings=here.settings.model_copy(update=changed))
         client.application.extensions["puente"] = own
@@ -158,10 +158,10 @@ def test_token_of_another_provider_or_client_logs_no_one_in(services: Runtime, b
         assert client.get("/console/").status_code == 302
 
 
-def test_closed_logins_stay_closed_and_provider_is_second_factor(services: Runtime, browser: Open) -> None:
-    issue_password(services, "u-3", "administrator")
+def test_closed_logins_stay_closed_and_provider_is_second_factor(runtime: Runtime, browser: Open) -> None:
+    issue_password(runtime, "u-3", "administrator")
     client = browser(environment="production")
-    answer = client.get(consent(client, "u-3"), base_url="https://puente.test")
+    answer = client.get(give_consent(client, "u-3"), base_url="https://puente.test")
     assert answer.status_code == 502, "the state was kept in a cookie that only https carries"
     client = browser(environment="production")
     url = client.get("/console/login/district", base_url="https://puente.test").headers["Location"]
@@ -169,18 +169,18 @@ def test_closed_logins_stay_closed_and_provider_is_second_factor(services: Runti
     back = urlsplit(answer.headers["Location"])
     client.get(f"{back.path}?{back.query}", base_url="https://puente.test")
     assert client.get("/console/people", base_url="https://puente.test").status_code == 200
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         staff_accounts.close(db, 1)
     assert client.get("/console/people", base_url="https://puente.test").status_code == 302
     client = browser()
-    assert client.get(consent(client, "u-3")).status_code == 403
+    assert client.get(give_consent(client, "u-3")).status_code == 403
 
 
-def test_passwords_work_while_provider_is_down(services: Runtime, browser: Open) -> None:
+def test_passwords_work_while_provider_is_down(runtime: Runtime, browser: Open) -> None:
     client = browser(oidc_issuer="http://127.0.0.1:1")
     answer = client.get("/console/login/district")
     assert answer.status_code == 502 and "use your password" in answer.text
-    assert log_in(client, "ana", issue_password(services, "ana")) == 302
+    assert log_in(client, "ana", issue_password(runtime, "ana")) == 302
 
 
 def test_unconfigured_provider_has_no_login_route(client: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""A text recorded in a real browser, with a microphone that Chromium makes up."""
+"""A text recorded in a real browser, with Chromium's fake microphone."""
 
 import shutil
 
@@ -10,13 +10,13 @@ from bot.runtime import Runtime
 from bot.store.announcements import recordings
 from bot.voice.recordable_texts import collect_recordable_texts
 from tests.web.console.conftest import Served
-from tests.web.console.test_accessibility import PHONE, administrator, faults, log_in, opened
+from tests.web.console.test_accessibility import PHONE, administrator, find_faults, log_in, open_page
 
 pytestmark = [pytest.mark.long, pytest.mark.browser]
 
 
 @pytest.fixture
-def heard(browser: Browser) -> Browser:
+def microphone_browser(browser: Browser) -> Browser:
     """Another Chromium, which may use a microphone."""
     names = ("chromium", "chromium-browser", "google-chrome")
     path = next(found for name in names if (found := shutil.which(name)))
@@ -24,13 +24,13 @@ def heard(browser: Browser) -> Browser:
     return browser.browser_type.launch(executable_path=path, args=flags)
 
 
-def recorded(services: Runtime) -> list[str]:
-    with services.database.read() as db:
+def list_recorded_texts(runtime: Runtime) -> list[str]:
+    with runtime.database.read() as db:
         return [one.text for one in recordings.list_for_language(db, "so")]
 
 
-def record(page: Page) -> None:
-    """The second text of the page: two seconds, heard before they are kept."""
+def record_text(page: Page) -> None:
+    """Record the second text of the page: two seconds, played before saving."""
     form = page.locator("form.record").nth(1)
     page.locator("main details summary", has_text="Record").nth(1).click()
     form.locator("button[type=button]").click()
@@ -45,12 +45,14 @@ def record(page: Page) -> None:
     page.get_by_text("Waiting for review").wait_for()
 
 
-def test_recording_is_made_in_the_browser(heard: Browser, served: Served) -> None:
-    with opened(heard, served, "en", PHONE, "light") as page:
+def test_recording_is_made_in_the_browser(microphone_browser: Browser, served: Served) -> None:
+    with open_page(microphone_browser, served, "en", PHONE, "light") as page:
         log_in(page, *administrator(served, "en"))
         page.goto("/console/recordings/so")
-        record(page)
-        wrong = faults(page, "en")
-    heard.close()
+        record_text(page)
+        wrong = find_faults(page, "en")
+    microphone_browser.close()
     assert wrong == []
-    assert recorded(served.services) == [collect_recordable_texts(served.services.library, "so", now()).items[1].text]
+    assert list_recorded_texts(served.runtime) == [
+        collect_recordable_texts(served.runtime.library, "so", now()).items[1].text
+    ]

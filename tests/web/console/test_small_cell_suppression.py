@@ -1,4 +1,4 @@
-"""Small cells stay hidden from somebody who subtracts, and who knows that nothing is counted below zero."""
+"""Small cells stay hidden from a reader who subtracts and knows that no count is below zero."""
 
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
@@ -13,29 +13,29 @@ from bot.web.console.core.small_cell_suppression import MIN_SHOWN_COUNT, TOTAL, 
 Cells = Mapping[CellKey, int | None]
 
 
-def names(prefix: str, count: int) -> list[str]:
+def build_names(prefix: str, count: int) -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
 
 
 @st.composite
-def counted(draw: st.DrawFn, most: int = 40) -> tuple[list[str], list[str], dict[CellKey, int]]:
-    rows, columns = names("r", draw(st.integers(1, 6))), names("c", draw(st.integers(1, 4)))
+def count_tables(draw: st.DrawFn, most: int = 40) -> tuple[list[str], list[str], dict[CellKey, int]]:
+    rows, columns = build_names("r", draw(st.integers(1, 6))), build_names("c", draw(st.integers(1, 4)))
     small_often = st.one_of(st.integers(0, 12), st.integers(0, most))
     return rows, columns, {(row, column): draw(small_often) for row in rows for column in columns}
 
 
-def lines(rows: list[str], columns: list[str]) -> Iterator[dict[CellKey, int]]:
-    """What everybody knows of a table: the sum of these, with these signs, is 0."""
+def build_equations(rows: list[str], columns: list[str]) -> Iterator[dict[CellKey, int]]:
+    """Return the public equations of a table: the sum of these, with these signs, is 0."""
     for row in (*rows, TOTAL):
         yield {(row, column): 1 for column in columns} | {(row, TOTAL): -1}
     for column in (*columns, TOTAL):
         yield {(row, column): 1 for row in rows} | {(TOTAL, column): -1}
 
 
-def solved(rows: list[str], columns: list[str], shown: Cells) -> set[CellKey]:
-    """The hidden cells that follow from the shown ones: Gauss and Jordan, without a rounding error."""
+def solve_hidden_cells(rows: list[str], columns: list[str], shown: Cells) -> set[CellKey]:
+    """Compute the hidden cells that follow from the shown ones: Gauss-Jordan, without rounding errors."""
     unknown = [key for key, count in shown.items() if count is None]
-    matrix = [[Fraction(line.get(key, 0)) for key in unknown] for line in lines(rows, columns)]
+    matrix = [[Fraction(line.get(key, 0)) for key in unknown] for line in build_equations(rows, columns)]
     done = 0
     for number in range(len(unknown)):
         pivot = next((line for line in matrix[done:] if line[number]), None)
@@ -55,14 +55,14 @@ def test_table_without_rows_has_hidden_totals() -> None:
     assert suppress_table([], ["families"], {}) == {(TOTAL, "families"): None, (TOTAL, TOTAL): None}
 
 
-@given(counted())
+@given(count_tables())
 def test_hidden_cells_cannot_be_computed(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
     shown = suppress_table(rows, columns, counts)
-    assert solved(rows, columns, shown) == set()
+    assert solve_hidden_cells(rows, columns, shown) == set()
 
 
-@given(counted())
+@given(count_tables())
 def test_small_cells_are_hidden_and_shown_cells_are_true(
     given_: tuple[list[str], list[str], dict[CellKey, int]],
 ) -> None:
@@ -73,7 +73,7 @@ def test_small_cells_are_hidden_and_shown_cells_are_true(
     assert all(count in (None, full[key]) for key, count in shown.items())
 
 
-@given(counted())
+@given(count_tables())
 def test_nothing_is_hidden_without_small_cells(given_: tuple[list[str], list[str], dict[CellKey, int]]) -> None:
     rows, columns, counts = given_
     larger = {key: count + MIN_SHOWN_COUNT for key, count in counts.items()}
@@ -81,11 +81,11 @@ def test_nothing_is_hidden_without_small_cells(given_: tuple[list[str], list[str
 
 
 SMALL, MOST = 3, 7
-"""Ten would be too many tables to try: the same with three."""
+"""Ten would be too many tables to try. The same rule with three."""
 
 
-def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[CellKey, int]]:
-    """Every table that would show the same."""
+def list_matching_tables(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[CellKey, int]]:
+    """Return every table that would show the same."""
     cells = [(row, column) for row in rows for column in columns]
     choices = [range(MOST + 1) if shown[key] is None else (shown[key],) for key in cells]
     for numbers in product(*choices):
@@ -98,10 +98,10 @@ def fitting(rows: list[str], columns: list[str], shown: Cells) -> Iterator[dict[
 @settings(max_examples=150, deadline=None)
 @given(st.sampled_from([(1, 2), (2, 1), (2, 2), (3, 1), (1, 4)]), st.lists(st.integers(0, 5), min_size=4, max_size=4))
 def test_every_hidden_cell_stays_ambiguous(shape: tuple[int, int], numbers: list[int]) -> None:
-    rows, columns = names("r", shape[0]), names("c", shape[1])
+    rows, columns = build_names("r", shape[0]), build_names("c", shape[1])
     counts = dict(zip(product(rows, columns), numbers, strict=False))
     shown = suppress_table(rows, columns, counts, least=SMALL)
-    possible = list(fitting(rows, columns, shown))
+    possible = list(list_matching_tables(rows, columns, shown))
     for key, count in shown.items():
         assert count is not None or len({one[key] for one in possible}) >= SMALL, (key, shown)
 

@@ -1,4 +1,4 @@
-"""The simulator served for a browser, on the real line."""
+"""The simulator served for a browser, on the real service."""
 
 import shutil
 import threading
@@ -25,32 +25,32 @@ FLAGS = [
 @dataclass
 class Served:
     url: str
-    services: Runtime
+    runtime: Runtime
     app: Flask
 
 
 @contextmanager
-def serve(services: Runtime) -> Iterator[Served]:
-    """The app on a port of its own."""
-    app = create_app(runtime=services)
+def serve(runtime: Runtime) -> Iterator[Served]:
+    """The app on its own port."""
+    app = create_app(runtime=runtime)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     app.config["SIMULATOR_BASE"] = f"http://127.0.0.1:{server.server_port}"
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Served(app.config["SIMULATOR_BASE"], services, app)
+    yield Served(app.config["SIMULATOR_BASE"], runtime, app)
     server.shutdown()
 
 
 @pytest.fixture
-def served(services: Runtime) -> Iterator[Served]:
-    """With no Twilio account: messages go to the simulator."""
-    alone = services.settings.model_copy(update={"twilio_account_sid": "", "public_url": ""})
-    with serve(replace(services, settings=alone)) as served:
+def served(runtime: Runtime) -> Iterator[Served]:
+    """Without a Twilio account: messages go to the simulator."""
+    alone = runtime.settings.model_copy(update={"twilio_account_sid": "", "public_url": ""})
+    with serve(replace(runtime, settings=alone)) as served:
         yield served
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Chromium.  Not for the whole session: while Playwright is open, an event loop runs in the thread of the tests."""
+    """Chromium, not for the whole session: while Playwright is open, an event loop runs in the tests' thread."""
     path = next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
     )

@@ -1,4 +1,4 @@
-"""The simulator's doors: development only, and nobody but its page makes its phones write."""
+"""Access to the simulator: development only, and only its own page sends messages as its phones."""
 
 from dataclasses import replace
 
@@ -8,9 +8,9 @@ from bot.runtime import Runtime
 from bot.web.app import create_app
 
 
-def test_production_has_no_simulator(services: Runtime) -> None:
-    strict = services.settings.model_copy(update={"environment": "production"})
-    client = create_app(runtime=replace(services, settings=strict)).test_client()
+def test_production_has_no_simulator(runtime: Runtime) -> None:
+    strict = runtime.settings.model_copy(update={"environment": "production"})
+    client = create_app(runtime=replace(runtime, settings=strict)).test_client()
     assert client.get("/simulator/").status_code == 404
 
 

@@ -14,18 +14,18 @@ from tests.web.simulator.conftest import Served
 from tests.web.simulator.test_page import phone, write
 
 
-def call_everybody(services: Runtime) -> str:
-    """Page the only case, and make its calls at once; the number of the first who is called."""
-    with services.database.read() as db:
+def place_calls(runtime: Runtime) -> str:
+    """Alert for the only case and place its calls at once; return the number of the first person called."""
+    with runtime.database.read() as db:
         case = db.execute(select(cases.c.id)).scalar_one()
-    carry_on(services, case)
+    carry_on(runtime, case)
     called = deliveries.c.transport == "call"
-    with services.database.write() as db:
+    with runtime.database.write() as db:
         db.execute(update(deliveries).where(called).values(due_at=now()))
         rows = db.execute(select(deliveries.c.id, deliveries.c.staff).where(called).order_by(deliveries.c.staff)).all()
     for row in rows:
-        deliver(services, row.id)
-    return services.library.district.staff[rows[0].staff].phone
+        deliver(runtime, row.id)
+    return runtime.library.district.staff[rows[0].staff].phone
 
 
 @pytest.mark.long
@@ -34,7 +34,7 @@ def test_call_rings_and_1_claims_the_case(page: Page, served: Served) -> None:
     family = phone(page, "A family")
     write(family, "ICE is at our door right now")
     expect(family.get_by_role("log")).to_contain_text("911", timeout=10_000)
-    address = call_everybody(served.services)
+    address = place_calls(served.runtime)
     staff = page.get_by_role("region").last
     staff.get_by_label("Person").select_option(address)
     log = staff.get_by_role("log", name="Messages")

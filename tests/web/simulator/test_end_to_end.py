@@ -1,4 +1,4 @@
-"""Alert → claim → translated talk → interpreter → done, as a secretary does it, in real Chromium, on a phone and a desk."""
+"""Alert → claim → translated conversation → interpreter → closed, in real Chromium, on a phone and a desktop."""
 
 import os
 from collections.abc import Iterator
@@ -43,37 +43,37 @@ def google() -> Iterator[GoogleStandIn]:
 
 
 @pytest.fixture
-def line(services: Runtime, google: GoogleStandIn) -> Iterator[Served]:
-    """The line with a translator, its messages on the simulator's phones."""
-    given = services.settings.model_copy(
+def line(runtime: Runtime, google: GoogleStandIn) -> Iterator[Served]:
+    """The service with a translator; its messages are on the simulator's phones."""
+    given = runtime.settings.model_copy(
         update={
             "twilio_account_sid": "", "public_url": "", "translator": "googletrans", "googletrans_base": google.url,
         }
     )  # fmt: skip
-    with serve(replace(open_runtime(given, services.library), database=services.database)) as served:
+    with serve(replace(open_runtime(given, runtime.library), database=runtime.database)) as served:
         yield served
 
 
-def work(services: Runtime) -> None:
-    """What the workers do: pages, sending, translating."""
+def run_jobs(runtime: Runtime) -> None:
+    """Run the workers' jobs: alerts, sending, translating."""
     soon = now() + timedelta(minutes=2)
-    with services.database.read() as db:
+    with runtime.database.read() as db:
         to_page = cases.list_due_for_paging(db, soon, now())
         waiting = case_messages.list_pending_ids(db, soon, 50)
     for number in to_page:
-        page_case(services, number)
+        page_case(runtime, number)
     for number in waiting:
-        staff_conversation.translate_message(services, number)
-    with services.database.read() as db:
+        staff_conversation.translate_message(runtime, number)
+    with runtime.database.read() as db:
         due = deliveries.list_unfinished(db, now(), now() - timedelta(seconds=30), 100)
     for delivery_id, _ in due:
-        deliver(services, delivery_id)
+        deliver(runtime, delivery_id)
 
 
 def staff_page(browser: Browser, served: Served, size: str) -> Page:
     """A page of Jean's, logged in; errors of the page fail the test."""
-    password = issue_password(served.services, "jean")
-    with served.services.database.write() as db:
+    password = issue_password(served.runtime, "jean")
+    with served.runtime.database.write() as db:
         db.execute(staff_accounts.staff_accounts.update().values(role="staff", staff="ana_ruiz"))
     page = browser.new_context(viewport=SIZES[size]).new_page()  # type: ignore[arg-type]
     page.on("pageerror", lambda error: pytest.fail(str(error)))
@@ -86,7 +86,7 @@ def staff_page(browser: Browser, served: Served, size: str) -> Page:
 
 
 def picture(page: Page, name: str) -> None:
-    """A picture for docs/, when somebody asks for new ones (PUENTE_PICTURES=1)."""
+    """Take a picture for docs/ on request (PUENTE_PICTURES=1)."""
     if os.environ.get("PUENTE_PICTURES"):
         page.screenshot(path=ROOT / f"docs/images/{name}.png")
 
@@ -100,7 +100,7 @@ def test_alert_is_claimed_answered_and_closed(browser: Browser, line: Served, si
         write(family, text)
         expect(family.get_by_role("log")).to_contain_text(text, timeout=10_000)
     staff = staff_page(browser, line, size)
-    work(line.services)
+    run_jobs(line.runtime)
 
     staff.get_by_role("link").filter(has_text="Talk to a person").click()
     staff.get_by_role("button", name="Claim case").click()
@@ -113,13 +113,13 @@ def test_alert_is_claimed_answered_and_closed(browser: Browser, line: Served, si
     staff.get_by_text("it is about the bus").scroll_into_view_if_needed()
     picture(staff, f"case-{size}")
     staff.get_by_role("button", name="Send message").click()
-    work(line.services)
+    run_jobs(line.runtime)
     expect(family.get_by_role("log")).to_contain_text(SAID, timeout=10_000)
     expect(family.get_by_role("log")).to_contain_text(ASKED)
 
     write(family, WROTE)
     expect(family.get_by_role("log")).to_contain_text(WROTE, timeout=10_000)
-    work(line.services)
+    run_jobs(line.runtime)
     expect(staff.get_by_text(READ)).to_be_visible(timeout=10_000)  # by itself, without a click
     expect(staff.get_by_text(WROTE)).to_be_visible()
 
@@ -130,7 +130,7 @@ def test_alert_is_claimed_answered_and_closed(browser: Browser, line: Served, si
 
     staff.locator("summary", has_text="Close case").click()
     staff.get_by_role("button", name="Close case").click()
-    work(line.services)
+    run_jobs(line.runtime)
     expect(family.get_by_role("log")).to_contain_text("0", timeout=10_000)
     staff.goto(f"{line.url}/console/?show=done")
     expect(staff.get_by_text("Talk to a person")).to_be_visible()

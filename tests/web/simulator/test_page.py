@@ -1,4 +1,4 @@
-"""The simulator as a person uses it, in real Chromium, on the real line."""
+"""The simulator as a person uses it, in real Chromium, on the real service."""
 
 import re
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_arabic_is_right_to_left(page: Page) -> None:
 
 
 def test_alert_shows_its_delivery_ticks(page: Page, served: Served) -> None:
-    served.services.channel.send(OutgoingMessage("d" * 32, ANA, "case 7 (URGENT, now)"))
+    served.runtime.channel.send(OutgoingMessage("d" * 32, ANA, "case 7 (URGENT, now)"))
     log = phone(page, "Ana Ruiz").get_by_role("log")
     expect(log).to_contain_text("case 7", timeout=10_000)
     expect(log).to_contain_text("✓✓ delivered", timeout=10_000)
@@ -108,7 +108,7 @@ def test_conversation_can_be_recorded_as_a_test(page: Page, tmp_path: Path, serv
         one.get_by_role("link", name="Download as a test").click()
     waiting.value.save_as(tmp_path / "recorded.yaml")
     assert "report_absence.open" in (tmp_path / "recorded.yaml").read_text()
-    assert play_all(served.services.library, tmp_path, ["sms"]).problems == []
+    assert play_all(served.runtime.library, tmp_path, ["sms"]).problems == []
 
 
 def test_empty_conversation_cannot_be_recorded(served: Served) -> None:

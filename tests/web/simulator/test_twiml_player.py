@@ -1,4 +1,4 @@
-"""What TwiML makes a telephone do: read into steps, without a browser."""
+"""What a phone does with TwiML: read into steps, without a browser."""
 
 import pytest
 from hypothesis import given

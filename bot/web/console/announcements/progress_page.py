@@ -36,7 +36,7 @@ RECIPIENT_STATE_LABELS = {
     "delivered": N_("Delivered"),
     "read": N_("Read"),
     "failed": N_("Failed"),
-    "held": N_("Waiting for approval"),
+    "held": N_("Not sent"),
     "canceled": N_("Withdrawn"),
 }
 """The label of each state in `progress.PROGRESS_GROUP_ORDER`."""
@@ -159,7 +159,10 @@ def try_again(announcement_id: int) -> ResponseReturnValue:
     """Retry the failed deliveries."""
     announcement = _get_releasable(announcement_id)
     count = launch.retry_failed(get_runtime(), announcement.id, current_user.by)
-    flash(_("Messages to retry: {count}.", count=count) if count else _("There are no failed messages to retry."))
+    if count:
+        flash(_("Messages to retry: {count}.", count=count))
+    else:
+        flash(_("There are no failed messages to retry."))
     return _redirect_to_progress(announcement)
 
 

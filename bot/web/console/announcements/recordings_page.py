@@ -1,6 +1,6 @@
 """The recording pages: staff record the texts that callers hear, one text and one language at a time.
 
-A second person reviews each recording, because nobody can proofread it and every caller of the language hears it.
+A second person reviews each recording, because every caller of the language hears it and it can't be proofread.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""One's own login: password, second factor, language, the end of all one's sessions."""
+"""The page of the user's own account: password, second factor, language, and sessions."""
 
 from flask import redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -16,55 +16,57 @@ from bot.web.console.core.permissions import ACCOUNT_ROLES, allow_roles
 from bot.web.core.current_runtime import get_runtime
 
 MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 12, 200
-"""Characters of a password."""
+"""The length of a password in characters."""
 CONSOLE_LANGUAGES = {"en": "English", "es": "Español"}
 
 
 @console.get("/account")
 @allow_roles(*ACCOUNT_ROLES)
 def account() -> str:
-    """What there is to change."""
+    """Show the account page."""
     return _render_account()
 
 
 @console.post("/account/password")
 @allow_roles(*ACCOUNT_ROLES)
 def change_password() -> ResponseReturnValue:
-    """Another password: all other sessions end."""
-    new = request.form.get("new", "")
-    wrong = _check_new_password(new) or _check_current_password()
-    if wrong:
-        return _render_account(wrong), 400
-    kept = credentials.hash_password(new)
+    """Change the password, which ends all other sessions."""
+    new_password = request.form.get("new", "")
+    problem = _check_new_password(new_password) or _check_current_password()
+    if problem:
+        return _render_account(problem), 400
+    password_hash = credentials.hash_password(new_password)
     with get_runtime().database.write() as db:
-        staff_accounts.set_password(db, current_user.id, kept)
+        staff_accounts.set_password(db, current_user.id, password_hash)
         _record_audit("password changed", db)
-        login = _get_own_account(db)
-    sessions.begin(login, session["how"])
+        account = _get_own_account(db)
+    sessions.begin(account, session["how"])
     return _render_account(notice=_("Password changed. Your other sessions ended."))
 
 
 @console.get("/account/factor")
 @allow_roles(*ACCOUNT_ROLES)
 def factor_form() -> str:
-    """The QR code for the phone."""
+    """Show the QR code to set up the second factor."""
     return _render_totp_setup()
 
 
 @console.post("/account/factor")
 @allow_roles(*ACCOUNT_ROLES)
 def set_factor() -> ResponseReturnValue:
-    """Keep the second factor, once a code proves that the phone has it; the recovery codes are shown this once."""
-    at, secret = now(), _get_pending_secret()
-    step = totp.find_time_step(secret, request.form.get("code", "")[:64], at)
-    wrong = _check_current_password() or (_("That code didn't work. Try the next one.") if step is None else "")
-    if wrong or step is None:
-        return _render_totp_setup(wrong), 400
+    """Save the second factor after a code proves that the app has it. Show the recovery codes once."""
+    current_time, secret = now(), _get_pending_secret()
+    step = totp.find_time_step(secret, request.form.get("code", "")[:64], current_time)
+    problem = _check_current_password()
+    if problem:
+        return _render_totp_setup(problem), 400
+    if step is None:
+        return _render_totp_setup(_("That code didn't work. Try the next one.")), 400
     codes, vault = totp.generate_recovery_codes(), get_runtime().database.vault
-    sealed = vault.encrypt(secret, credentials.build_secret_context(current_user.id))
+    encrypted_secret = vault.encrypt(secret, credentials.build_secret_context(current_user.id))
     with get_runtime().database.write() as db:
         digests = [totp.hash_recovery_code(db, current_user.id, code) for code in codes]
-        staff_accounts.set_second_factor(db, current_user.id, sealed, digests, step, at)
+        staff_accounts.set_second_factor(db, current_user.id, encrypted_secret, digests, step, current_time)
         _record_audit("second factor set", db)
     session.pop("pending", None)
     return _render_account(codes=codes)
@@ -73,7 +75,7 @@ def set_factor() -> ResponseReturnValue:
 @console.post("/account/language")
 @allow_roles(*ACCOUNT_ROLES)
 def set_language() -> ResponseReturnValue:
-    """The language of the pages."""
+    """Change the language of the console."""
     language = request.form.get("language", "")
     if language in CONSOLE_LANGUAGES:
         with get_runtime().database.write() as db:
@@ -84,7 +86,7 @@ def set_language() -> ResponseReturnValue:
 @console.post("/account/end")
 @allow_roles(*ACCOUNT_ROLES)
 def end_sessions() -> ResponseReturnValue:
-    """End all one's sessions, this one too."""
+    """End all sessions of the user, including this one."""
     with get_runtime().database.write() as db:
         staff_accounts.end_sessions(db, current_user.id)
         _record_audit("sessions ended", db)
@@ -94,9 +96,9 @@ def end_sessions() -> ResponseReturnValue:
 
 def _render_account(problem: str = "", notice: str = "", codes: list[str] | None = None) -> str:
     with get_runtime().database.read() as db:
-        login = _get_own_account(db)
-    shown = {"login": login, "wrong": problem, "notice": notice, "codes": codes, "languages": CONSOLE_LANGUAGES}
-    return render_template("console/account.html", **shown, shortest=MIN_PASSWORD_LENGTH)
+        account = _get_own_account(db)
+    page = {"login": account, "wrong": problem, "notice": notice, "codes": codes, "languages": CONSOLE_LANGUAGES}
+    return render_template("console/account.html", **page, shortest=MIN_PASSWORD_LENGTH)
 
 
 def _render_totp_setup(problem: str = "") -> str:
@@ -106,23 +108,23 @@ def _render_totp_setup(problem: str = "") -> str:
 
 
 def _get_pending_secret() -> str:
-    """The secret that is being set up: sealed in the session until a code proves it; till then the old one counts."""
-    vault, place = get_runtime().database.vault, f"login:pending:{current_user.id}"
+    """Return the new secret, which stays encrypted in the session until a code proves that the app has it."""
+    vault, context = get_runtime().database.vault, f"login:pending:{current_user.id}"
     try:
-        return vault.decrypt(session.get("pending", ""), place)
+        return vault.decrypt(session.get("pending", ""), context)
     except DecryptionError:
         secret = totp.generate_secret()
-        session["pending"] = vault.encrypt(secret, place)
+        session["pending"] = vault.encrypt(secret, context)
         return secret
 
 
 def _check_current_password() -> str:
-    """Nobody changes a login with a session alone that was left open: its password is asked for."""
-    tried = credentials.check_password(current_user.name, request.form.get("password", ""))
-    if tried.account is not None:
+    """Return why the typed current password is wrong, or "". It protects the account if a session is left open."""
+    attempt = credentials.check_password(current_user.name, request.form.get("password", ""))
+    if attempt.account is not None:
         return ""
-    if tried.locked:
-        return _("Too many failed attempts. Wait {minutes} minutes.", minutes=tried.minutes)
+    if attempt.locked:
+        return _("Too many failed attempts. Wait {minutes} minutes.", minutes=attempt.minutes)
     return _("Wrong password.")
 
 
@@ -131,13 +133,15 @@ def _check_new_password(new_password: str) -> str:
         return _("The new passwords don't match.")
     if not MIN_PASSWORD_LENGTH <= len(new_password) <= MAX_PASSWORD_LENGTH:
         return _("Enter a password of at least {number} characters.", number=MIN_PASSWORD_LENGTH)
-    return _("Don't use your name as your password.") if current_user.name.lower() in new_password.lower() else ""
+    if current_user.name.lower() in new_password.lower():
+        return _("Don't use your name as your password.")
+    return ""
 
 
 def _get_own_account(db: Transaction) -> StaffAccount:
-    found = staff_accounts.find_by_id(db, current_user.id)
-    assert found is not None, "who is logged in has a login: none is ever deleted"
-    return found
+    account = staff_accounts.find_by_id(db, current_user.id)
+    assert account is not None, "accounts are never deleted"
+    return account
 
 
 def _record_audit(action: str, db: Transaction) -> None:

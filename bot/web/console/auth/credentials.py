@@ -1,7 +1,7 @@
-"""What somebody proves who they are with: a password, then a code.  Five wrong tries lock a login for 15 minutes,
-the next five for twice as long, to four hours at most.
+"""The check of passwords, TOTP codes, and recovery codes.
 
-Names that nobody has are answered alike, in the same time, and locked alike: the answer does not tell which exist.
+Five failed attempts lock an account for 15 minutes. The next five lock it for twice as long, up to 4 hours.
+Unknown names get the same answer after the same time, and the same lock. So attackers can't learn which accounts exist.
 """
 
 from dataclasses import dataclass
@@ -20,108 +20,111 @@ from bot.web.console.auth import totp
 from bot.web.core.current_runtime import get_runtime
 
 PASSWORD_HASHER = PasswordHasher()
-DUMMY_PASSWORD_HASH = PASSWORD_HASHER.hash("nobody has this password")
-"""Compared for unknown names, so that the time taken does not tell which names exist."""
+DUMMY_PASSWORD_HASH = PASSWORD_HASHER.hash("not the password of any account")
+"""Puente checks this hash for unknown names, so that the response time doesn't reveal which names exist."""
 UNKNOWN_NAME_TRY_PERIOD = timedelta(days=1)
-"""How long wrong tries with an unknown name are counted."""
+"""The period in which Puente counts failed attempts with an unknown name."""
 
 
 @dataclass(frozen=True)
 class LoginAttempt:
-    """Whose proof it was, if it was right; `minutes`: so long there are no more tries."""
+    """The result of a login attempt: the account if it succeeded, and for how many minutes the account is locked."""
 
     account: StaffAccount | None
     minutes: int = 0
 
     @property
     def locked(self) -> bool:
-        """Whether there are no more tries for now."""
+        """Whether further attempts are blocked for now."""
         return self.minutes > 0
 
 
-def hash_password(given: str) -> str:
-    """What is kept of a password."""
-    return PASSWORD_HASHER.hash(given)
+def hash_password(password: str) -> str:
+    """Return the Argon2 hash of a password."""
+    return PASSWORD_HASHER.hash(password)
 
 
-def check_password(name: str, given: str) -> LoginAttempt:
-    """Whether this is the password of that login."""
+def check_password(name: str, password: str) -> LoginAttempt:
+    """Check the password of an account, and count the attempt."""
     runtime = get_runtime()
     with runtime.database.write() as db:
-        found = staff_accounts.find_by_name(db, name)
-        left = staff_accounts.count_attempt(db, found.id if found else 0, now())
-    hidden = found is None or found.is_closed
-    unknown = _count_unknown_name_try(name if hidden else "")  # in any case: it takes its time
-    fits = _is_password_correct(found.password_hash if found else DUMMY_PASSWORD_HASH, given)
-    if found is None or hidden:
-        return LoginAttempt(None, unknown)
-    if left is None or not fits:
-        return _record_failure(found, left)
+        account = staff_accounts.find_by_name(db, name)
+        tries_left = staff_accounts.count_attempt(db, account.id if account else 0, now())
+    is_unknown = account is None or account.is_closed
+    # Run both checks for every name, so that all attempts take the same time.
+    lock_minutes = _count_unknown_name_try(name if is_unknown else "")
+    is_correct = _is_password_correct(account.password_hash if account else DUMMY_PASSWORD_HASH, password)
+    if account is None or is_unknown:
+        return LoginAttempt(None, lock_minutes)
+    if tries_left is None or not is_correct:
+        return _record_failure(account, tries_left)
     with runtime.database.write() as db:
-        staff_accounts.undo_attempt(db, found.id, clear_all=found.sealed_secret is None)
-    return LoginAttempt(found)
+        staff_accounts.undo_attempt(db, account.id, clear_all=account.sealed_secret is None)
+    return LoginAttempt(account)
 
 
-def check_code(login: StaffAccount, given: str) -> LoginAttempt:
-    """Whether this is a code of the login's phone, or one of its recovery codes; each is good once."""
+def check_code(account: StaffAccount, code: str) -> LoginAttempt:
+    """Check a TOTP code or a recovery code, and count the attempt. Each code works once."""
     with get_runtime().database.write() as db:
-        left = staff_accounts.count_attempt(db, login.id, now())
-        fits = left is not None and _use_code(db, login, given)
-        if fits:
-            staff_accounts.undo_attempt(db, login.id, clear_all=True)
-    return LoginAttempt(login) if fits else _record_failure(login, left)
+        tries_left = staff_accounts.count_attempt(db, account.id, now())
+        is_correct = tries_left is not None and _use_code(db, account, code)
+        if is_correct:
+            staff_accounts.undo_attempt(db, account.id, clear_all=True)
+    if not is_correct:
+        return _record_failure(account, tries_left)
+    return LoginAttempt(account)
 
 
-def get_totp_secret(login: StaffAccount) -> str:
-    """The second factor's secret; raises `Unreadable` if `DATA_KEY` lost its key."""
-    return get_runtime().database.vault.decrypt(login.sealed_secret or "", build_secret_context(login.id))
+def get_totp_secret(account: StaffAccount) -> str:
+    """Return the secret of the second factor. Raises `DecryptionError` if `DATA_KEY` no longer contains its key."""
+    return get_runtime().database.vault.decrypt(account.sealed_secret or "", build_secret_context(account.id))
 
 
-def build_secret_context(login_id: int) -> str:
-    """Where a secret is sealed for."""
-    return f"login:secret:{login_id}"
+def build_secret_context(account_id: int) -> str:
+    """Return the encryption context of an account's secret."""
+    return f"login:secret:{account_id}"
 
 
-def _use_code(db: Transaction, login: StaffAccount, given: str) -> bool:
-    step = totp.find_time_step(get_totp_secret(login), given, now())
+def _use_code(db: Transaction, account: StaffAccount, code: str) -> bool:
+    step = totp.find_time_step(get_totp_secret(account), code, now())
     if step is not None:
-        return staff_accounts.use_totp_step(db, login.id, step)
-    if not staff_accounts.use_recovery_code(db, login, totp.hash_recovery_code(db, login.id, given)):
+        return staff_accounts.use_totp_step(db, account.id, step)
+    if not staff_accounts.use_recovery_code(db, account, totp.hash_recovery_code(db, account.id, code)):
         return False
-    audit_log.record(db, login.name, "recovery code used", f"login {login.id}", now())
+    audit_log.record(db, account.name, "recovery code used", f"login {account.id}", now())
     return True
 
 
-def _record_failure(login: StaffAccount, tries_left: int | None) -> LoginAttempt:
+def _record_failure(account: StaffAccount, tries_left: int | None) -> LoginAttempt:
     if tries_left:
         return LoginAttempt(None)
     with get_runtime().database.write() as db:
         if tries_left == 0:
-            audit_log.record(db, "unknown", "login locked", f"login {login.id}", now(), "too many wrong tries")
-        locked = staff_accounts.find_by_id(db, login.id)
-    until = locked.locked_until if locked and locked.locked_until else now()
-    return LoginAttempt(None, _round_up_minutes(until - now()))
+            audit_log.record(db, "unknown", "login locked", f"login {account.id}", now(), "too many wrong tries")
+        current = staff_accounts.find_by_id(db, account.id)
+    locked_until = current.locked_until if current and current.locked_until else now()
+    return LoginAttempt(None, _round_up_minutes(locked_until - now()))
 
 
 def _round_up_minutes(time_left: timedelta) -> int:
     return max(1, ceil(time_left.total_seconds() / 60))
 
 
-def _is_password_correct(password_hash: str, given: str) -> bool:
+def _is_password_correct(password_hash: str, password: str) -> bool:
     try:
-        return PASSWORD_HASHER.verify(password_hash, given)
+        return PASSWORD_HASHER.verify(password_hash, password)
     except Argon2Error:
         return False
 
 
 def _count_unknown_name_try(name: str) -> int:
-    """For how many minutes a name that nobody has is locked.  Where Redis is away it is never locked."""
+    """Count an attempt with an unknown name. Return for how many minutes it is locked: 0 if Redis is down."""
     runtime = get_runtime()
     key = f"login:tries:{runtime.database.vault.compute_lookup_hash(f'login:{name.lower()}')}"
     try:
-        left = int(runtime.redis.ttl(f"{key}:locked"))
-        if left > 0:
-            return _round_up_minutes(timedelta(seconds=left))
+        seconds_left = int(runtime.redis.ttl(f"{key}:locked"))
+        if seconds_left > 0:
+            return _round_up_minutes(timedelta(seconds=seconds_left))
         tries = int(runtime.redis.incr(key))
         runtime.redis.expire(key, UNKNOWN_NAME_TRY_PERIOD, nx=True)
         if tries % ATTEMPTS_BEFORE_LOCK:

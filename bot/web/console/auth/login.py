@@ -1,4 +1,4 @@
-"""Logging in: a password, then (where one is set up) a code of the phone; logging out."""
+"""Login with a password and, if the account has a second factor, a code. Also logout."""
 
 from datetime import timedelta
 
@@ -16,54 +16,52 @@ from bot.web.console.core.permissions import ACCOUNT_ROLES, ANYONE, allow_roles
 from bot.web.core.current_runtime import get_runtime
 
 SECOND_FACTOR_TIMEOUT = timedelta(minutes=5)
-"""How long a code is waited for after the password."""
+"""How much time the user has to enter the code after the password."""
 
 
 @console.get("/login")
 @allow_roles(ANYONE)
 def login() -> ResponseReturnValue:
-    """The form."""
+    """Show the login form."""
     return render_login_form()
 
 
 @console.post("/login")
 @allow_roles(ANYONE)
 def log_in() -> ResponseReturnValue:
-    """Check name and password."""
-    name = request.form.get("name", "").strip()[:64]
-    tried = credentials.check_password(name, request.form.get("password", ""))
-    if tried.account is None:
-        return render_login_form(tried), 401
-    if tried.account.sealed_secret is None:
-        return start_session(tried.account, "password", request.args.get("next", ""))
+    """Check the name and password. Then log in, or ask for the code."""
+    name, next_url = request.form.get("name", "").strip()[:64], request.args.get("next", "")
+    attempt = credentials.check_password(name, request.form.get("password", ""))
+    account = attempt.account
+    if account is None:
+        return render_login_form(attempt), 401
+    if account.sealed_secret is None:
+        return start_session(account, "password", next_url)
     session.clear()
-    at = int(now().timestamp())
-    session.update(half=tried.account.id, half_at=at, half_epoch=tried.account.epoch, next=request.args.get("next", ""))
+    session.update(half=account.id, half_at=int(now().timestamp()), half_epoch=account.epoch, next=next_url)
     return redirect(url_for("console.code"))
 
 
 @console.get("/login/code")
 @allow_roles(ANYONE)
 def code() -> ResponseReturnValue:
-    """The form for the code."""
-    return (
-        render_template("console/code.html", tried=None)
-        if _find_pending_account()
-        else redirect(url_for("console.login"))
-    )
+    """Show the form for the code."""
+    if _find_pending_account() is None:
+        return redirect(url_for("console.login"))
+    return render_template("console/code.html", tried=None)
 
 
 @console.post("/login/code")
 @allow_roles(ANYONE)
 def check_code() -> ResponseReturnValue:
-    """Check the code, of the phone or a recovery code."""
-    found = _find_pending_account()
-    if found is None:
+    """Check the TOTP code or recovery code."""
+    account = _find_pending_account()
+    if account is None:
         return redirect(url_for("console.login"))
-    tried = credentials.check_code(found, request.form.get("code", "")[:64])
-    if tried.account is None:
-        return render_template("console/code.html", tried=tried), 401
-    return start_session(tried.account, "code", session.get("next", ""))
+    attempt = credentials.check_code(account, request.form.get("code", "")[:64])
+    if attempt.account is None:
+        return render_template("console/code.html", tried=attempt), 401
+    return start_session(attempt.account, "code", session.get("next", ""))
 
 
 @console.post("/logout")
@@ -75,30 +73,32 @@ def log_out() -> ResponseReturnValue:
 
 
 def render_login_form(attempt: LoginAttempt | None = None, notice: str = "") -> str:
-    """The page with the form; `notice` is one more sentence to show."""
-    return render_template(
-        "console/login.html", tried=attempt, notice=notice, district=get_runtime().settings.is_oidc_enabled
-    )
+    """Render the login page, with the failed attempt and a notice if there are any."""
+    is_oidc_enabled = get_runtime().settings.is_oidc_enabled
+    return render_template("console/login.html", tried=attempt, notice=notice, district=is_oidc_enabled)
 
 
-def start_session(login: StaffAccount, method: str, next_url: str) -> ResponseReturnValue:
-    """Begin the session, and go where this person wanted to go."""
+def start_session(account: StaffAccount, method: str, next_url: str) -> ResponseReturnValue:
+    """Start the session, and redirect to the requested page."""
     with get_runtime().database.write() as db:
-        audit_log.record(db, login.name, "logged in", f"login {login.id}", now(), method)
-    sessions.begin(login, method)
-    return redirect(next_url if _is_console_path(next_url) else url_for("console.inbox"))
+        audit_log.record(db, account.name, "logged in", f"login {account.id}", now(), method)
+    sessions.begin(account, method)
+    if not _is_console_path(next_url):
+        next_url = url_for("console.inbox")
+    return redirect(next_url)
 
 
 def _find_pending_account() -> StaffAccount | None:
-    """Whose password was right a moment ago."""
+    """Return the account whose password was just correct, if its code is still due."""
     if now().timestamp() - session.get("half_at", 0) > SECOND_FACTOR_TIMEOUT.total_seconds():
         return None
     with get_runtime().database.read() as db:
-        found = staff_accounts.find_by_id(db, session["half"])
-    same = found is not None and found.epoch == session["half_epoch"] and found.sealed_secret is not None
-    return found if same else None
+        account = staff_accounts.find_by_id(db, session["half"])
+    if account is None or account.epoch != session["half_epoch"] or account.sealed_secret is None:
+        return None
+    return account
 
 
 def _is_console_path(next_url: str) -> bool:
-    """A page of this console, and not another site that is written to look like one."""
+    """Whether the URL is a path in the console, and not one that browsers resolve to another site."""
     return next_url.startswith("/console/") and next_url.isprintable() and "\\" not in next_url and "//" not in next_url

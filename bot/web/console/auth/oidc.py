@@ -1,6 +1,6 @@
-"""Logging in with the district's OpenID Connect provider, where one is set (`OIDC_ISSUER`).
+"""Login with the district's OpenID Connect provider, if `OIDC_ISSUER` is set.
 
-It says who somebody is; what that person may stands in the login of the same name, which an administrator made.
+The provider identifies the user. The role comes from the account with the same name, which an administrator creates.
 """
 
 import logging
@@ -24,17 +24,18 @@ from bot.web.core.current_runtime import get_runtime
 
 log = logging.getLogger(__name__)
 PROVIDER_TIMEOUT_SECONDS = 5
-"""A provider that takes longer does not answer at all: a web thread waits for it."""
+"""A short timeout, because a web thread waits for the provider."""
 PROVIDER_ERRORS = (AuthlibBaseError, JoseError, RequestException, ValueError, KeyError, RuntimeError)
-"""What goes wrong between two programs: refused, forged, unreachable, or not the answer that was asked for."""
+"""The errors of a login that is rejected or forged, and of a provider that is unreachable or answers incorrectly."""
 
 
 def register_provider(app: Flask, runtime: Runtime) -> None:
-    """Know the district's provider; its addresses are read when somebody first logs in."""
+    """Register the district's provider, if it is enabled. Its metadata loads at the first login."""
     settings = runtime.settings
     if not settings.is_oidc_enabled:
         return
-    from authlib.integrations.flask_client import OAuth  # 5 MB that only a district with a provider needs
+    # Import this late: it takes 5 MB, which only a district with a provider needs.
+    from authlib.integrations.flask_client import OAuth
 
     OAuth(app).register(
         DISTRICT_LOGIN,
@@ -52,31 +53,31 @@ def register_provider(app: Flask, runtime: Runtime) -> None:
 @console.get("/login/district")
 @allow_roles(ANYONE)
 def to_district() -> ResponseReturnValue:
-    """Send the browser to the district's page."""
+    """Redirect to the login page of the district's provider."""
     if not get_runtime().settings.is_oidc_enabled:
         return redirect(url_for("console.login"))
     session["next"] = request.args.get("next", "")
     try:
-        sent: ResponseReturnValue = _get_provider().authorize_redirect(_build_callback_url())
+        response: ResponseReturnValue = _get_provider().authorize_redirect(_build_callback_url())
     except PROVIDER_ERRORS as error:
         return _render_provider_error(error)
-    return sent
+    return response
 
 
 @console.get("/login/district/back")
 @allow_roles(ANYONE)
 def from_district() -> ResponseReturnValue:
-    """The browser comes back: who is it?"""
+    """Handle the redirect back from the provider: find the account, and start the session."""
     if not get_runtime().settings.is_oidc_enabled:
         return redirect(url_for("console.login"))
     try:
         token = _get_provider().authorize_access_token(claims_options=_build_claims_options())
-        found = _find_account(token["userinfo"])
+        account = _find_account(token["userinfo"])
     except PROVIDER_ERRORS as error:
         return _render_provider_error(error)
-    if found is None:
+    if account is None:
         return render_login_form(notice=_("You don't have an account yet. Ask an administrator to create one.")), 403
-    return start_session(found, DISTRICT_LOGIN, session.get("next", ""))
+    return start_session(account, DISTRICT_LOGIN, session.get("next", ""))
 
 
 def _get_provider() -> Any:
@@ -88,7 +89,7 @@ def _build_callback_url() -> str:
 
 
 def _build_claims_options() -> dict[str, dict[str, Any]]:
-    """The token must come from this provider, and be for us: one made for another program opens nothing here."""
+    """Require a token from this provider and for this client, so that tokens for other programs are rejected."""
     settings = get_runtime().settings
     return {
         "iss": {"essential": True, "values": [settings.oidc_issuer]},
@@ -97,15 +98,15 @@ def _build_claims_options() -> dict[str, dict[str, Any]]:
 
 
 def _find_account(claims: dict[str, Any]) -> StaffAccount | None:
-    """The open login whose name is the e-mail (if the provider verified it), else the subject."""
-    verified = claims.get("email") if claims.get("email_verified") is True else None
-    names = [str(name) for name in (verified, claims["sub"]) if name]
+    """Return the open account named like the email address, if it is verified, or else like the subject."""
+    verified_email = claims.get("email") if claims.get("email_verified") is True else None
+    names = [str(name) for name in (verified_email, claims["sub"]) if name]
     with get_runtime().database.read() as db:
-        found = [login for name in names if (login := staff_accounts.find_by_name(db, name))]
-    return next((login for login in found if not login.is_closed), None)
+        accounts = [staff_accounts.find_by_name(db, name) for name in names]
+    return next((account for account in accounts if account and not account.is_closed), None)
 
 
 def _render_provider_error(error: Exception) -> ResponseReturnValue:
-    """Told in plain words; the log gets the kind of error only, because an answer may hold a code."""
-    log.warning("login with the district did not work: %s", type(error).__name__)
+    """Show that the login failed. Log only the type of the error, because its message can contain a code."""
+    log.warning("login with the district's provider failed: %s", type(error).__name__)
     return render_login_form(notice=_("The district login didn't work. Try again, or use your password.")), 502

@@ -1,4 +1,4 @@
-"""Sessions: half an hour without a sign of life ends one, twelve hours in any case, and so does whoever owns it."""
+"""Sessions of the console. They end after 30 minutes without activity, after 12 hours, or when the user logs out."""
 
 import secrets
 from contextlib import suppress
@@ -17,30 +17,32 @@ from bot.web.core.current_runtime import get_runtime
 SESSION_IDLE_LIMIT = timedelta(minutes=30)
 MAX_SESSION_AGE = timedelta(hours=12)
 DISTRICT_LOGIN = "district"
-"""How somebody logged in: the district's own provider asks for a second factor itself, or does not."""
+"""The login method of the district's provider, which is responsible for a second factor."""
 
 
-def begin(login: StaffAccount, method: str) -> None:
-    """A new session: nothing of the one before is left in it, nor its token for forms."""
-    at = int(now().timestamp())
+def begin(account: StaffAccount, method: str) -> None:
+    """Start a new session. Clear the previous one, including its CSRF token."""
+    seconds = int(now().timestamp())
     session.clear()
-    session.update(id=secrets.token_urlsafe(12), since=at, seen=at, epoch=login.epoch, how=method)
-    login_user(_build_user(login, method))
+    session.update(id=secrets.token_urlsafe(12), since=seconds, seen=seconds, epoch=account.epoch, how=method)
+    login_user(_build_user(account, method))
 
 
 def load_user(user_id: str) -> ConsoleUser | None:
-    """Who this session belongs to, if it has not ended; with this it goes on, unless a page only asks for news."""
+    """Return the user of an active session. Unless the request is a poll, it counts as activity."""
+    if not user_id.isdecimal():
+        return None
     with get_runtime().database.read() as db:
-        login = staff_accounts.find_by_id(db, int(user_id)) if user_id.isdecimal() else None
-    if login is None or login.is_closed or not _is_active(login.epoch):
+        account = staff_accounts.find_by_id(db, int(user_id))
+    if account is None or account.is_closed or not _is_active(account.epoch):
         return None
     if not is_polling_request():
         session["seen"] = int(now().timestamp())
-    return _build_user(login, session["how"])
+    return _build_user(account, session["how"])
 
 
 def end() -> None:
-    """End this session; a copy of its cookie is worth nothing from now on."""
+    """End this session. Copies of its cookie stop working."""
     with suppress(RedisError):
         get_runtime().redis.set(_build_logout_key(), b"1", ex=MAX_SESSION_AGE)
     logout_user()
@@ -48,14 +50,18 @@ def end() -> None:
 
 
 def _is_active(epoch: int) -> bool:
-    at = now().timestamp()
-    if session.get("epoch") != epoch or at - session["seen"] > SESSION_IDLE_LIMIT.total_seconds():
+    if session.get("epoch") != epoch:
         return False
-    return bool(at - session["since"] <= MAX_SESSION_AGE.total_seconds()) and not _is_logged_out()
+    seconds = now().timestamp()
+    if seconds - session["seen"] > SESSION_IDLE_LIMIT.total_seconds():
+        return False
+    if seconds - session["since"] > MAX_SESSION_AGE.total_seconds():
+        return False
+    return not _is_logged_out()
 
 
 def _is_logged_out() -> bool:
-    """Whether somebody logged out of this session; where Redis is away, its age alone ends it."""
+    """Whether the user logged out of this session. If Redis is down, only its age ends the session."""
     with suppress(RedisError):
         return bool(get_runtime().redis.exists(_build_logout_key()))
     return False
@@ -65,7 +71,14 @@ def _build_logout_key() -> str:
     return f"session:ended:{session['id']}"
 
 
-def _build_user(login: StaffAccount, method: str) -> ConsoleUser:
-    strict = get_runtime().settings.environment == "production" and login.role in SEE_ALL_ROLES
-    bare = login.sealed_secret is None and method != DISTRICT_LOGIN
-    return ConsoleUser(login.id, login.name, login.role, login.staff, login.language, must_set_up=strict and bare)
+def _build_user(account: StaffAccount, method: str) -> ConsoleUser:
+    needs_second_factor = get_runtime().settings.environment == "production" and account.role in SEE_ALL_ROLES
+    lacks_second_factor = account.sealed_secret is None and method != DISTRICT_LOGIN
+    return ConsoleUser(
+        account.id,
+        account.name,
+        account.role,
+        account.staff,
+        account.language,
+        must_set_up=needs_second_factor and lacks_second_factor,
+    )

@@ -1,4 +1,4 @@
-"""The second factor: codes of an app on the phone (TOTP, RFC 6238), and recovery codes for when the phone is lost."""
+"""The second factor: codes of an authenticator app (TOTP, RFC 6238), and recovery codes for a lost phone."""
 
 import secrets
 from base64 import b32encode
@@ -16,45 +16,40 @@ RECOVERY_CODE_COUNT = 10
 
 
 def generate_secret() -> str:
-    """A secret for the phone and for us."""
+    """Generate the secret that the app and Puente share."""
     return pyotp.random_base32()
 
 
-def find_time_step(secret: str, code: str, at: datetime) -> int | None:
-    """The half minute that this code belongs to: this one, or the one before or after, because clocks differ."""
-    totp = pyotp.TOTP(secret)
-    runtime = totp.timecode(at)
-    fitting = [
-        step
-        for step in (runtime - 1, runtime, runtime + 1)
-        if strings_equal(totp.generate_otp(step), normalize_code(code))
-    ]
-    return fitting[-1] if fitting else None
+def find_time_step(secret: str, code: str, current_time: datetime) -> int | None:
+    """Return the 30-second step of the code: the current one, or one step earlier or later, because clocks differ."""
+    totp, normalized = pyotp.TOTP(secret), normalize_code(code)
+    current_step = totp.timecode(current_time)
+    steps = (current_step - 1, current_step, current_step + 1)
+    matching = [step for step in steps if strings_equal(totp.generate_otp(step), normalized)]
+    return matching[-1] if matching else None
 
 
 def draw_qr_code(secret: str, name: str, district: str) -> Markup:
-    """The QR code that the phone's app reads, as SVG that stands in the page: no other address sees the secret."""
+    """Return the QR code for the app as inline SVG, so that the secret appears in no URL."""
     uri = pyotp.TOTP(secret).provisioning_uri(name=name, issuer_name=f"Puente {district}")
-    drawn = segno.make(uri, error="m").svg_inline(scale=5, light="#fff", svgclass=None, lineclass=None)
-    return Markup(drawn)  # noqa: S704  # made by segno; the text in it is drawn, not written
+    svg = segno.make(uri, error="m").svg_inline(scale=5, light="#fff", svgclass=None, lineclass=None)
+    return Markup(svg)  # noqa: S704  # segno draws the text as shapes, so it contains no markup from the name
 
 
 def generate_recovery_codes() -> list[str]:
-    """Recovery codes of sixty bits, in groups that can be read from paper."""
-    return [
-        "-".join(_generate_code_group() for _group_number in range(3)) for _code_number in range(RECOVERY_CODE_COUNT)
-    ]
+    """Generate recovery codes of 60 bits, in groups that people can read from paper."""
+    codes = []
+    for _code_number in range(RECOVERY_CODE_COUNT):
+        groups = [b32encode(secrets.token_bytes(5)).decode()[:4] for _group_number in range(3)]
+        codes.append("-".join(groups))
+    return codes
 
 
-def hash_recovery_code(db: Transaction, login_id: int, code: str) -> str:
-    """What is kept of a recovery code: a keyed hash, so that the database alone gives none away."""
-    return permanent_hashes.compute_hash(db, f"recovery:{login_id}:{normalize_code(code)}")
+def hash_recovery_code(db: Transaction, account_id: int, code: str) -> str:
+    """Return the keyed hash of a recovery code, so that the database alone doesn't reveal the code."""
+    return permanent_hashes.compute_hash(db, f"recovery:{account_id}:{normalize_code(code)}")
 
 
 def normalize_code(code: str) -> str:
-    """A code as typed, without what people add to it."""
+    """Remove the spaces and hyphens from a typed code, and convert it to uppercase."""
     return "".join(code.split()).replace("-", "").upper()
-
-
-def _generate_code_group() -> str:
-    return b32encode(secrets.token_bytes(5)).decode()[:4]

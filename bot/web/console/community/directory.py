@@ -1,4 +1,4 @@
-"""The directory: who helps families, who calls them when, and what families said of it; suggestions wait beside it."""
+"""Serve the partner directory: the partners, their last checks, what families said about them, and suggestions."""
 
 import re
 import secrets
@@ -68,7 +68,7 @@ SUGGESTION_DECISIONS = (partner_suggestions.ADDED, partner_suggestions.DECLINED)
 
 @dataclass(frozen=True)
 class DirectoryRow:
-    """One organization: `state` is fresh, stale or wrong; `until` the last day on which families are told of it."""
+    """One partner. `state` is "fresh", "stale", or "wrong". Families see the partner up to and including `until`."""
 
     id: str
     partner: Partner
@@ -82,127 +82,150 @@ class DirectoryRow:
 @console.get("/directory", endpoint="directory")
 @allow_roles(*ACCOUNT_ROLES)
 def directory_page() -> str:
-    """All partners: those that families are not told of first."""
-    here, at = get_runtime(), now()
-    checks = partner_directory.list_newest_checks(here, at)
-    today = here.library.district.to_local_time(at).date()
-    rows = [_build_row(here, name, one, checks, today) for name, one in here.library.district.partners.items()]
+    """Show all partners. Those that families don't see come first."""
+    runtime, current_time = get_runtime(), now()
+    district = runtime.library.district
+    checks = partner_directory.list_newest_checks(runtime, current_time)
+    today = district.to_local_time(current_time).date()
+    rows = [
+        _build_row(runtime, partner_id, partner, checks, today) for partner_id, partner in district.partners.items()
+    ]
     rows.sort(key=lambda row: (row.state == "fresh", row.partner.name))
-    with here.database.read() as db:
-        counts = dict(referrals.count_by_outcome(db))
-        waiting = len(partner_suggestions.list_to_review(db))
-    words = {
-        "kinds": PARTNER_KIND_LABELS,
-        "costs": PARTNER_COST_LABELS,
-        "services": PARTNER_SERVICE_LABELS,
-        "said": REFERRAL_OUTCOME_LABELS,
-    }
-    page = {"rows": rows, "cells": _build_outcome_cells([row.id for row in rows], counts), "waiting": waiting, **words}
-    return render_template("console/directory.html", **page, may_act=_can_act(), once=secrets.token_hex(12))
-
-
-def _can_act() -> bool:
-    return bool(current_user.may_open("console.called"))
+    with runtime.database.read() as db:
+        outcome_counts = dict(referrals.count_by_outcome(db))
+        suggestion_count = len(partner_suggestions.list_to_review(db))
+    return render_template(
+        "console/directory.html",
+        rows=rows,
+        cells=_build_outcome_cells([row.id for row in rows], outcome_counts),
+        waiting=suggestion_count,
+        kinds=PARTNER_KIND_LABELS,
+        costs=PARTNER_COST_LABELS,
+        services=PARTNER_SERVICE_LABELS,
+        said=REFERRAL_OUTCOME_LABELS,
+        may_act=bool(current_user.may_open("console.called")),
+        once=secrets.token_hex(12),
+    )
 
 
 def _build_row(
     runtime: Runtime, partner_id: str, partner: Partner, checks: Sequence[PartnerCheck], today: date
 ) -> DirectoryRow:
     district = runtime.library.district
-    last = partners.find_last_check(partner_id, partner, checks)
-    stands = partners.apply_checks({partner_id: partner}, checks).get(partner_id)
-    state = "wrong" if stands is None else "fresh" if stands.is_recently_checked(today) else "stale"
-    owners = ", ".join(district.staff[who].name for who in district.find_owners(partner.owner))
-    by = get_staff_name(runtime, last.by) if last else ""
-    return DirectoryRow(partner_id, partner, state, (stands or partner).get_last_valid_day(), owners, last, by)
+    last_check = partners.find_last_check(partner_id, partner, checks)
+    checked_partner = partners.apply_checks({partner_id: partner}, checks).get(partner_id)
+    if checked_partner is None:
+        state = "wrong"
+    elif checked_partner.is_recently_checked(today):
+        state = "fresh"
+    else:
+        state = "stale"
+    until = (checked_partner or partner).get_last_valid_day()
+    owners = ", ".join(district.staff[staff_id].name for staff_id in district.find_owners(partner.owner))
+    checker_name = get_staff_name(runtime, last_check.by) if last_check else ""
+    return DirectoryRow(partner_id, partner, state, until, owners, last_check, checker_name)
 
 
-def _build_outcome_cells(names: list[str], counts: dict[CellKey, int]) -> dict[CellKey, int | None]:
-    """What families said; viewers see no number from which one family could be told."""
+def _build_outcome_cells(partner_ids: list[str], counts: dict[CellKey, int]) -> dict[CellKey, int | None]:
+    """Return how many families gave each answer. Viewers don't see small counts, which could identify a family."""
     columns = (*REFERRAL_OUTCOMES, NOT_ANSWERED)
-    known = {key: count for key, count in counts.items() if key[0] in names}
+    partner_counts = {key: count for key, count in counts.items() if key[0] in partner_ids}
     if current_user.role == VIEWER:
-        return small_cell_suppression.suppress_table(names, columns, known)
-    return dict(small_cell_suppression.add_totals(names, columns, known))
+        return small_cell_suppression.suppress_table(partner_ids, columns, partner_counts)
+    return dict(small_cell_suppression.add_totals(partner_ids, columns, partner_counts))
 
 
 @console.post("/directory/<name>/called")
 @allow_roles(STAFF)
 def called(name: str) -> ResponseReturnValue:
-    """Somebody has called: number and hours are right, or not."""
+    """Save the result of a call to the partner: the number and hours are correct, or not."""
     result, phone = request.form.get("result", ""), request.form.get("phone", "")
     if result not in ("right", "wrong"):
         abort(400, _("Choose whether the number and hours are correct."))
-    if not partner_directory.record_call(get_runtime(), name, phone, result == "right", current_user.by, now()):
+    is_right = result == "right"
+    if not partner_directory.record_call(get_runtime(), name, phone, is_right, current_user.by, now()):
         abort(409, _("The number changed after you opened the page. Check it again."))
-    right = _("Thank you. Families can see this partner from now on.")
-    wrong = _("Thank you. Families no longer see this partner. Ask for a corrected number in district.yaml.")
-    flash(right if result == "right" else wrong)
+    if is_right:
+        flash(_("Thank you. Families can see this partner from now on."))
+    else:
+        flash(_("Thank you. Families no longer see this partner. Ask for a corrected number in district.yaml."))
     return redirect(url_for("console.directory"))
 
 
 @console.get("/suggestions", endpoint="suggestions")
 @allow_roles(STAFF)
 def suggestions_page() -> str:
-    """What families, leaders and colleagues suggest, and a form for one's own."""
+    """Show the suggestions of families, community leaders, and staff, and a form for a new one."""
     return _render_suggestions()
 
 
-def _render_suggestions(**written: object) -> str:
-    """`written`: what was typed of one of them, and the lines that came of it or what is wrong with it."""
+def _render_suggestions(**typed_values: object) -> str:
+    """Render the page. `typed_values`: the typed form of one suggestion, with its YAML lines or its errors."""
     runtime = get_runtime()
     with runtime.database.read() as db:
-        found = partner_suggestions.list_to_review(db)
+        suggestions = partner_suggestions.list_to_review(db)
     names = {
-        one.from_whom: get_staff_name(runtime, one.from_whom)
-        for one in found
-        if one.from_whom != partner_suggestions.FAMILY_SUGGESTER
+        suggestion.from_whom: get_staff_name(runtime, suggestion.from_whom)
+        for suggestion in suggestions
+        if suggestion.from_whom != partner_suggestions.FAMILY_SUGGESTER
     }
-    known = {
-        "kinds": PARTNER_KIND_LABELS,
-        "costs": PARTNER_COST_LABELS,
-        "services": PARTNER_SERVICE_LABELS,
-        "languages": runtime.library.district.languages,
-    }
-    page = {"found": found, "names": names, "once": secrets.token_hex(12), **known, **written}
-    return render_template("console/suggestions.html", **page)
+    return render_template(
+        "console/suggestions.html",
+        found=suggestions,
+        names=names,
+        once=secrets.token_hex(12),
+        kinds=PARTNER_KIND_LABELS,
+        costs=PARTNER_COST_LABELS,
+        services=PARTNER_SERVICE_LABELS,
+        languages=runtime.library.district.languages,
+        **typed_values,
+    )
 
 
 @console.post("/suggestions/<int:suggestion_id>/lines")
 @allow_roles(STAFF)
 def suggestion_lines(suggestion_id: int) -> ResponseReturnValue:
-    """The lines for district.yaml of what was found out by a call; nothing is kept and nothing goes live."""
+    """Show the lines for district.yaml that the typed values give. Nothing is saved or published."""
     typed, district = _read_partner_form(), get_runtime().library.district
-    made = partner_yaml.parse_partner(typed)
-    written: dict[str, object] = {"chosen": suggestion_id, "typed": typed}
-    if not isinstance(made, Partner):
-        return _render_suggestions(**written, wrong=[_(PARTNER_FIELD_LABELS.get(one, one)) for one in made]), 422
-    return _render_suggestions(**written, lines=partner_yaml.render_lines(made, district.partners))
+    parsed = partner_yaml.parse_partner(typed)
+    if isinstance(parsed, Partner):
+        lines = partner_yaml.render_lines(parsed, district.partners)
+        return _render_suggestions(chosen=suggestion_id, typed=typed, lines=lines)
+    wrong = [_(PARTNER_FIELD_LABELS.get(field, field)) for field in parsed]
+    return _render_suggestions(chosen=suggestion_id, typed=typed, wrong=wrong), 422
 
 
 def _read_partner_form() -> dict[str, object]:
-    """The form as the model reads it; the day is today, for whoever fills it in has called."""
+    """Return the form as values for the `Partner` model. If staff called today, the check date is today."""
     form = request.form
-    single = {name: " ".join(form.get(name, "").split())[:120] for name in ("name", "kind", "phone", "cost")}
-    many = {name: tuple(form.getlist(name)) for name in ("languages", "services")}
-    area = tuple(one for one in (part.strip() for part in form.get("area", "")[:200].split(",")) if one)
-    website = re.sub(r"^https?://", "", form.get("website", "").strip().lower())[:120].rstrip("/")
-    today = get_runtime().library.district.to_local_time(now()).date()
-    return {**single, **many, "area": area, "website": website, "checked_on": today if form.get("called") else ""}
+    values: dict[str, object] = {}
+    for field in ("name", "kind", "phone", "cost"):
+        values[field] = " ".join(form.get(field, "").split())[:120]
+    for field in ("languages", "services"):
+        values[field] = tuple(form.getlist(field))
+    places = (place.strip() for place in form.get("area", "")[:200].split(","))
+    values["area"] = tuple(place for place in places if place)
+    values["website"] = re.sub(r"^https?://", "", form.get("website", "").strip().lower())[:120].rstrip("/")
+    values["checked_on"] = ""
+    if form.get("called"):
+        values["checked_on"] = get_runtime().library.district.to_local_time(now()).date()
+    return values
 
 
 @console.post("/suggestions")
 @allow_roles(STAFF)
 def suggest() -> ResponseReturnValue:
-    """A colleague's suggestion; it waits for review like any other."""
-    text, at = request.form.get("text", "").strip()[:MAX_SUGGESTION_LENGTH], now()
+    """Save the suggestion of a staff member. It needs a review like any other."""
+    text, current_time = request.form.get("text", "").strip()[:MAX_SUGGESTION_LENGTH], now()
     if not text:
         abort(400, _("Enter the name and how it helps."))
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
-    new = partner_suggestions.NewPartnerSuggestion(cause, current_user.by, current_user.language, mask_pii(text)[0])
+    suggestion = partner_suggestions.NewPartnerSuggestion(
+        cause, current_user.by, current_user.language, mask_pii(text)[0]
+    )
     with get_runtime().database.write() as db:
-        if partner_suggestions.add(db, new, at):
-            audit_log.record(db, current_user.by, "suggested a partner", "suggestions", at)
+        if partner_suggestions.add(db, suggestion, current_time):
+            audit_log.record(db, current_user.by, "suggested a partner", "suggestions", current_time)
     flash(_("Thank you. A colleague will review your suggestion."))
     return redirect(url_for("console.suggestions"))
 
@@ -210,19 +233,21 @@ def suggest() -> ResponseReturnValue:
 @console.post("/suggestions/<int:suggestion_id>")
 @allow_roles(STAFF)
 def decide(suggestion_id: int) -> ResponseReturnValue:
-    """Somebody has looked: it will be added to the district file, or not.  Nothing goes live by this."""
-    state, at = request.form.get("state", ""), now()
+    """Accept or decline a suggestion. This publishes nothing, because someone must edit the district file."""
+    state, current_time = request.form.get("state", ""), now()
     if state not in SUGGESTION_DECISIONS:
         abort(400, _("Choose one of the two options."))
     with get_runtime().database.write() as db:
-        decided = partner_suggestions.review(db, suggestion_id, state, current_user.by, at)
-        if decided:
-            audit_log.record(db, current_user.by, f"{state} a suggestion", f"suggestion {suggestion_id}", at)
-    flash(_describe_decision(state) if decided else _("Another person was faster."))
+        is_decided = partner_suggestions.review(db, suggestion_id, state, current_user.by, current_time)
+        if is_decided:
+            subject = f"suggestion {suggestion_id}"
+            audit_log.record(db, current_user.by, f"{state} a suggestion", subject, current_time)
+    if not is_decided:
+        flash(_("Another person was faster."))
+    elif state == partner_suggestions.DECLINED:
+        flash(_("Suggestion declined."))
+    else:
+        flash(
+            _("Suggestion accepted. Families see the partner after it is in district.yaml and someone has called it.")
+        )
     return redirect(url_for("console.suggestions"))
-
-
-def _describe_decision(state: str) -> str:
-    if state == partner_suggestions.DECLINED:
-        return _("Suggestion declined.")
-    return _("Suggestion accepted. Families see the partner after it is in district.yaml and someone has called it.")

@@ -1,4 +1,4 @@
-"""The sheet to hand out: a page with each language as PDF and picture, drawn anew each time from what holds today."""
+"""Serve the partner handout in each language, as PDF and PNG, generated from the current directory for each request."""
 
 from io import BytesIO
 
@@ -23,38 +23,44 @@ HANDOUT_MIME_TYPES = {"pdf": "application/pdf", "png": "image/png"}
 @console.get("/handouts", endpoint="handouts")
 @allow_roles(*ACCOUNT_ROLES)
 def handouts_page() -> str:
-    """Each language, and whether a person has reviewed its words."""
+    """List the languages, and show whether a person reviewed the text of each."""
     school, district = _read_school(), get_runtime().library.district
-    sheets = {language: _build_handout(language, school) for language in district.languages}
-    page = {"sheets": sheets, "school": school, "schools": district.schools, "own_name": get_own_name}
-    return render_template("console/handouts.html", **page)
+    return render_template(
+        "console/handouts.html",
+        sheets={language: _build_handout(language, school) for language in district.languages},
+        school=school,
+        schools=district.schools,
+        own_name=get_own_name,
+    )
 
 
 @console.get("/handouts/<language>.<kind>")
 @allow_roles(*ACCOUNT_ROLES)
 def handout_file(language: str, kind: str) -> ResponseReturnValue:
-    """The sheet itself; nothing of it is kept, for tomorrow something of it may not hold."""
+    """Return the handout. Nothing caches it, because a partner's data can be outdated tomorrow."""
     if kind not in HANDOUT_MIME_TYPES or language not in get_runtime().library.district.languages:
         abort(404, _("This handout doesn't exist."))
-    sheet, school = _build_handout(language, _read_school()), _read_school()
+    school = _read_school()
+    handout = _build_handout(language, school)
+    render = render_handout_pdf if kind == "pdf" else render_handout_png
     try:
-        drawn = render_handout_pdf(sheet) if kind == "pdf" else render_handout_png(sheet)
+        content = render(handout)
     except (RendererUnavailableError, PageOverflowError) as error:
         abort(503, str(error))
-    name = f"handout-{language}{f'-{school}' if school else ''}.{kind}"
-    return send_file(BytesIO(drawn), HANDOUT_MIME_TYPES[kind], download_name=name, etag=False, max_age=0)
+    suffix = f"-{school}" if school else ""
+    file_name = f"handout-{language}{suffix}.{kind}"
+    return send_file(BytesIO(content), HANDOUT_MIME_TYPES[kind], download_name=file_name, etag=False, max_age=0)
 
 
 def _read_school() -> str | None:
-    wanted = request.args.get("school", "")
-    return wanted if wanted in get_runtime().library.district.schools else None
+    school = request.args.get("school", "")
+    return school if school in get_runtime().library.district.schools else None
 
 
 def _build_handout(language: str, school: str | None) -> Handout:
-    here, at = get_runtime(), now()
+    runtime, current_time = get_runtime(), now()
+    partners = partner_directory.get_current_partners(runtime, current_time)
     try:
-        return handout_of(
-            here.settings, here.library, partner_directory.get_current_partners(here, at), language, school, at
-        )
+        return handout_of(runtime.settings, runtime.library, partners, language, school, current_time)
     except ClickException as error:
         abort(503, error.message)

@@ -1,7 +1,8 @@
-"""Staying informed: the register of all facts, policies and sources; who looked at what; the weekly digest."""
+"""Serve the register of facts, policies, partners, and sources with their reviews, and the weekly digest."""
 
 from collections import defaultdict
 from datetime import date
+from functools import partial
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -17,7 +18,7 @@ from bot.content.source_register import (
     STATED_STATE,
     RegisterEntry,
 )
-from bot.content_review import weekly_digest as weekly
+from bot.content_review import weekly_digest
 from bot.content_review.reviews import list_entries, record_review
 from bot.store.community import content_reviews, digests
 from bot.store.community.content_reviews import MAX_REVIEW_NOTE_LENGTH
@@ -40,85 +41,95 @@ REGISTER_STATE_LABELS = {
 @console.get("/register", endpoint="register")
 @allow_roles(*ACCOUNT_ROLES)
 def register_page() -> str:
-    """Everything that is stated or rested on, what needs somebody first; of one owner, if one is chosen."""
-    here, found = get_runtime(), list_entries(get_runtime())
-    owners = sorted({one.owner for one in found})
-    chosen = request.args.get("owner", "")
-    with here.database.read() as db:
-        last, log = content_reviews.find_last_by_subject(db), content_reviews.list_newest(db, REVIEW_LOG_SIZE)
-    shown = [one for one in found if chosen in ("", one.owner)]
-    page = {
-        "found": shown,
-        "owners": owners,
-        "chosen": chosen,
-        "last": last,
-        "log": log,
-        "words": REGISTER_STATE_LABELS,
+    """Show all entries, or those of the chosen owner. Entries that need a review come first."""
+    runtime = get_runtime()
+    entries = list_entries(runtime)
+    chosen_owner = request.args.get("owner", "")
+    with runtime.database.read() as db:
+        last_reviews = content_reviews.find_last_by_subject(db)
+        newest_reviews = content_reviews.list_newest(db, REVIEW_LOG_SIZE)
+    return render_template(
+        "console/register.html",
+        found=[entry for entry in entries if chosen_owner in ("", entry.owner)],
+        owners=sorted({entry.owner for entry in entries}),
+        chosen=chosen_owner,
+        last=last_reviews,
+        log=newest_reviews,
+        words=REGISTER_STATE_LABELS,
+        people=_get_owner_names(runtime.library.district, entries),
+        name=partial(get_staff_name, runtime),
+        may=bool(current_user.may_open("console.look_at")),
+        most=MAX_REVIEW_NOTE_LENGTH,
+    )
+
+
+def _get_owner_names(district: District, entries: list[RegisterEntry]) -> dict[str, str]:
+    """Return owner (a role) -> names of the staff members who have the task."""
+    owners = {entry.owner for entry in entries}
+    return {
+        owner: ", ".join(district.staff[staff_id].name for staff_id in district.find_owners(owner)) for owner in owners
     }
-    page |= {"people": _get_owner_names(here.library.district, found), "name": lambda who: get_staff_name(here, who)}
-    return render_template("console/register.html", **page, may=_can_review(), most=MAX_REVIEW_NOTE_LENGTH)
-
-
-def _can_review() -> bool:
-    return bool(current_user.may_open("console.look_at"))
-
-
-def _get_owner_names(district: District, found: list[RegisterEntry]) -> dict[str, str]:
-    """Owner (a role) → the name of who has the task."""
-    return {one.owner: ", ".join(district.staff[who].name for who in district.find_owners(one.owner)) for one in found}
 
 
 @console.post("/register/looked")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def look_at() -> ResponseReturnValue:
-    """Somebody has looked at it today: still right, or it must change.  No file changes by this."""
-    right, note = request.form.get("right", ""), request.form.get("note", "")[:MAX_REVIEW_NOTE_LENGTH]
-    if right not in ("yes", "no"):
+    """Save a review: the entry is still correct, or it must change. This changes no file."""
+    answer, note = request.form.get("right", ""), request.form.get("note", "")[:MAX_REVIEW_NOTE_LENGTH]
+    if answer not in ("yes", "no"):
         abort(400, _("Choose whether it is still correct."))
-    if not record_review(get_runtime(), request.form.get("subject", "")[:64], current_user.by, right == "yes", note):
+    subject = request.form.get("subject", "")[:64]
+    if not record_review(get_runtime(), subject, current_user.by, answer == "yes", note):
         abort(404, _("This entry is no longer on the list."))
-    flash(_("Saved. To change the text itself, edit its file.") if right == "no" else _("Saved."))
+    flash(_("Saved. To change the text itself, edit its file.") if answer == "no" else _("Saved."))
     return redirect(url_for("console.register", owner=request.form.get("owner") or None))
 
 
 @console.get("/digest", endpoint="digest")
 @allow_roles(*ACCOUNT_ROLES)
 def digest_page() -> str:
-    """The newest digest, the notes for staff, and who has read it, by role; which owner has not."""
+    """Show the newest digest, the notes for staff, who read the digest, and which owners didn't."""
     runtime = get_runtime()
+    district = runtime.library.district
     with runtime.database.read() as db:
-        found = digests.find_newest(db)
-        readers = digests.list_readers(db, found.week) if found else ()
-    by_role: dict[str, list[str]] = defaultdict(list)
-    for one in readers:
-        by_role[one.role].append(get_staff_name(runtime, one.by))
-    today = runtime.library.district.to_local_time(now()).date()
-    notes = [one for one in runtime.library.district.context.values() if one.is_current(today)]
-    mine = any(one.by == current_user.by for one in readers)
-    shown = {
-        "by_role": dict(by_role),
-        "mine": mine,
-        "notes": notes,
-        "missing": _list_missing_readers({one.by for one in readers}),
-    }
-    return render_template("console/digest.html", one=found, **shown)
+        digest = digests.find_newest(db)
+        readers = digests.list_readers(db, digest.week) if digest else ()
+    names_by_role: dict[str, list[str]] = defaultdict(list)
+    for reader in readers:
+        names_by_role[reader.role].append(get_staff_name(runtime, reader.by))
+    today = district.to_local_time(now()).date()
+    reader_ids = {reader.by for reader in readers}
+    return render_template(
+        "console/digest.html",
+        one=digest,
+        by_role=dict(names_by_role),
+        mine=current_user.by in reader_ids,
+        notes=[note for note in district.context.values() if note.is_current(today)],
+        missing=_list_missing_readers(reader_ids),
+    )
 
 
-def _list_missing_readers(readers: set[str]) -> list[tuple[str, str]]:
-    """(name, role) of each who was sent it, for owning something, and has not said so."""
-    district = get_runtime().library.district
-    owners = dict.fromkeys(who for one in list_entries(get_runtime()) for who in district.find_owners(one.owner))
-    return [(district.staff[who].name, district.staff[who].role) for who in owners if who not in readers]
+def _list_missing_readers(reader_ids: set[str]) -> list[tuple[str, str]]:
+    """Return (name, role) of each owner who got the digest and didn't mark it as read."""
+    runtime = get_runtime()
+    district = runtime.library.district
+    # A dict, not a set, keeps the order of the register.
+    owner_ids: dict[str, None] = {}
+    for entry in list_entries(runtime):
+        owner_ids.update(dict.fromkeys(district.find_owners(entry.owner)))
+    missing = [district.staff[owner_id] for owner_id in owner_ids if owner_id not in reader_ids]
+    return [(person.name, person.role) for person in missing]
 
 
 @console.post("/digest/read")
 @allow_roles(*ACCOUNT_ROLES)
 def read_digest() -> ResponseReturnValue:
-    """Say that one has read it."""
+    """Record that this person read the digest."""
     try:
         week = date.fromisoformat(request.form.get("week", ""))
     except ValueError:
         abort(400, _("There is no digest yet."))
     person = get_runtime().library.district.staff.get(current_user.staff or "")
-    weekly.record_reader(get_runtime(), week, current_user.by, person.role if person else current_user.role)
+    role = person.role if person else current_user.role
+    weekly_digest.record_reader(get_runtime(), week, current_user.by, role)
     return redirect(url_for("console.digest"))

@@ -133,7 +133,7 @@ def find_reply_route(runtime: Runtime, contact: Contact) -> ReplyRoute:
         template = find_delivery_route(runtime, contact, staff_conversation.WAITING_TEMPLATE).template
         return ReplyRoute(False, reason, template=bool(template))
     if route.transport == "call":
-        return ReplyRoute(True, _("Sent as a voice call in the daytime."))
+        return ReplyRoute(True, _("Read aloud in a voice call, in the daytime."))
     if route.address.startswith("whatsapp:"):
         window_end = _format_window_end(runtime, contact)
         return ReplyRoute(True, _("Sent by WhatsApp until {time}, and then by SMS.", time=window_end))

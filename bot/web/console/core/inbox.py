@@ -21,7 +21,7 @@ from bot.web.core.current_runtime import get_runtime
 
 MAX_INBOX_ROWS = 300
 MAX_DONE_ROWS = 20
-INBOX_TABS = ("open", "nobody", "mine", "done")
+INBOX_TABS = ("open", "unassigned", "mine", "done")
 
 console = Blueprint(
     "console", __name__, url_prefix="/console", template_folder="../templates", static_folder="../static"
@@ -32,7 +32,7 @@ console = Blueprint(
 class InboxRow:
     """One case in the inbox. `opens` says whether the current user can open it.
 
-    A viewer can't, and sees only the number of cases. Topic, language, and school together could identify a family.
+    A viewer can't, and sees only its number and age. Topic, language, and school together could identify a family.
     """
 
     case: Case
@@ -64,7 +64,7 @@ def _read_tab() -> str:
 
 
 def _get_tab_labels() -> dict[str, str]:
-    return {"open": _("Open"), "nobody": _("Unassigned"), "mine": _("Assigned to me"), "done": _("Done")}
+    return {"open": _("Open"), "unassigned": _("Unassigned"), "mine": _("Assigned to me"), "done": _("Done")}
 
 
 def _list_rows() -> list[InboxRow]:
@@ -80,7 +80,7 @@ def _list_rows() -> list[InboxRow]:
 
 
 def _is_in_tab(tab: str, case: Case) -> bool:
-    if tab == "nobody":
+    if tab == "unassigned":
         return case.claimed_by is None
     return tab != "mine" or case.claimed_by == str(current_user.by)
 

@@ -1,4 +1,4 @@
-"""Who has drilled, by school, as a file: names and work roles of colleagues, never a telephone number."""
+"""Serve the drill records of all staff members as a CSV file: names and roles, but no phone numbers."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -22,14 +22,14 @@ from bot.web.core.current_runtime import get_runtime
 @console.get("/agents/drilled.csv")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def drilled_csv() -> ResponseReturnValue:
-    """What the page says of drills and the quiz, for a spreadsheet; who took it stands in the audit log."""
-    here, at = get_runtime(), now()
-    with here.database.write() as db:
-        groups = drill_report.list_by_school(here, db, at)
-        audit_log.record(db, current_user.by, "took the list of drills", "drills", at)
-    written = "".join(csv_export.format_lines(_generate_rows(here, groups)))
-    name = "attachment; filename=drills.csv"
-    return Response(written, mimetype="text/csv", headers={"Content-Disposition": name})
+    """Return the drills and quiz results of the page as a CSV file. The audit log records the download."""
+    runtime, current_time = get_runtime(), now()
+    with runtime.database.write() as db:
+        groups = drill_report.list_by_school(runtime, db, current_time)
+        audit_log.record(db, current_user.by, "took the list of drills", "drills", current_time)
+    csv_text = "".join(csv_export.format_lines(_generate_rows(runtime, groups)))
+    disposition = "attachment; filename=drills.csv"
+    return Response(csv_text, mimetype="text/csv", headers={"Content-Disposition": disposition})
 
 
 def _generate_rows(runtime: Runtime, groups: Sequence[SchoolDrillGroup]) -> Iterator[list[str]]:
@@ -40,28 +40,20 @@ def _generate_rows(runtime: Runtime, groups: Sequence[SchoolDrillGroup]) -> Iter
     schools = runtime.library.district.schools
     for group in groups:
         school = schools[group.school].name if group.school else _("At all schools")
-        yield from ([school, *_build_cells(runtime, one)] for one in group.members)
+        for member in group.members:
+            yield [school, *_build_cells(runtime, member)]
 
 
-def _build_cells(runtime: Runtime, person: StaffDrillRecord) -> list[str]:
-    drill = (
-        [_format_day(runtime, person.last_drill_at), str(person.reached), str(person.step_count)]
-        if person.last_drill_at
-        else [_("not yet"), "", ""]
-    )
-    whole = _("Yes") if person.is_complete else _("No")
-    quiz = (
-        [
-            _format_day(runtime, person.quiz_result.at),
-            str(person.quiz_result.correct),
-            str(person.quiz_result.questions),
-        ]
-        if person.quiz_result
-        else [""] * 3
-    )
-    return [person.name, person.role, *drill, whole, *quiz]
+def _build_cells(runtime: Runtime, record: StaffDrillRecord) -> list[str]:
+    drill, quiz = [_("not yet"), "", ""], ["", "", ""]
+    if record.last_drill_at:
+        drill = [_format_day(runtime, record.last_drill_at), str(record.reached), str(record.step_count)]
+    if result := record.quiz_result:
+        quiz = [_format_day(runtime, result.at), str(result.correct), str(result.questions)]
+    is_complete = _("Yes") if record.is_complete else _("No")
+    return [record.name, record.role, *drill, is_complete, *quiz]
 
 
-def _format_day(runtime: Runtime, at: datetime) -> str:
-    """On the district's clocks: a drill in the evening is not of the day after."""
-    return runtime.library.district.to_local_time(at).date().isoformat()
+def _format_day(runtime: Runtime, moment: datetime) -> str:
+    """Format the day in local time. In UTC, an evening drill is on the next day."""
+    return runtime.library.district.to_local_time(moment).date().isoformat()

@@ -1,4 +1,7 @@
-"""A short quiz about the protocol: who took it, when, and how many were right is kept; not which answers."""
+"""Serve the quiz about the incident protocol.
+
+Puente saves who took the quiz, when, and the number of correct answers, but not the answers.
+"""
 
 import secrets
 
@@ -21,30 +24,35 @@ from bot.web.core.current_runtime import get_runtime
 @console.get("/agents/quiz")
 @allow_roles(STAFF)
 def quiz() -> str:
-    """The questions."""
+    """Show the questions."""
     return render_template("console/agents_quiz.html", **get_protocol_status(), given=None, once=secrets.token_hex(12))
 
 
 @console.post("/agents/quiz")
 @allow_roles(STAFF)
 def take_quiz() -> ResponseReturnValue:
-    """How it went, with the reason for each answer; a question left open asks again."""
+    """Save the result, and show it with the reason for each answer. If an answer is missing, show the form again."""
     protocol = get_runtime().library.district.protocol
     if protocol is None or not protocol.quiz:
         abort(404, _("The district file has no protocol."))
-    given = [request.form.get(f"q{number}", type=int) or 0 for number in range(1, len(protocol.quiz) + 1)]
+    answers = [request.form.get(f"q{number}", type=int) or 0 for number in range(1, len(protocol.quiz) + 1)]
     once = request.form.get("once", "")[:32] or secrets.token_hex(12)
-    if not all(given):
-        page = {"given": None, "chosen": given, "once": once, "wrong": _("Answer every question.")}
-        return render_template("console/agents_quiz.html", **get_protocol_status(), **page), 400
-    correct = _save_result(protocol, given, once)
-    return render_template("console/agents_quiz.html", **get_protocol_status(), given=given, correct=correct, once="")
+    status = get_protocol_status()
+    if not all(answers):
+        problem = _("Answer every question.")
+        return render_template(
+            "console/agents_quiz.html", **status, given=None, chosen=answers, once=once, wrong=problem
+        ), 400
+    correct = _save_result(protocol, answers, once)
+    return render_template("console/agents_quiz.html", **status, given=answers, correct=correct, once="")
 
 
 def _save_result(protocol: IncidentProtocol, answers: list[int], once: str) -> int:
-    correct = sum(1 for answer, one in zip(answers, protocol.quiz, strict=True) if answer == one.right)
-    at, by = now(), current_user.by
+    """Save the result, and return the number of correct answers."""
+    correct = sum(1 for answer, question in zip(answers, protocol.quiz, strict=True) if answer == question.right)
+    current_time, by = now(), current_user.by
+    result = QuizResult(by, protocol.version, correct, len(answers), current_time)
     with get_runtime().database.write() as db:
-        protocol_quizzes.save(db, f"quiz:{once}", QuizResult(by, protocol.version, correct, len(answers), at))
-        audit_log.record(db, by, "took the quiz", f"protocol {protocol.version}"[:64], at)
+        protocol_quizzes.save(db, f"quiz:{once}", result)
+        audit_log.record(db, by, "took the quiz", f"protocol {protocol.version}"[:64], current_time)
     return correct

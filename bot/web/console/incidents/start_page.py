@@ -1,13 +1,17 @@
-"""Agents at school: one tap for each school, what is running, who has drilled; whether the protocol is live."""
+"""Serve the page where the front office starts an incident or a drill.
+
+The page lists the active incidents, shows who did a drill, and says whether the protocol is live.
+"""
 
 import secrets
+from functools import partial
 from typing import Any
 
 from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_login import current_user
 
-from bot.base.database import now
+from bot.base.database import Transaction, now
 from bot.content.incident_protocol import IncidentProtocol
 from bot.incidents import drill_report, samples, staff_texts
 from bot.incidents.staff_texts import choose_language
@@ -41,34 +45,39 @@ INCIDENT_ENDING_LABELS = {
 @console.get("/agents", endpoint="agents")
 @allow_roles(STAFF, RECORDS_OFFICER)
 def agents() -> str:
-    """The page that a front office opens first."""
-    here, at = get_runtime(), now()
-    with here.database.read() as db:
-        running = [one for one in incidents.list_running(db) if can_see_incident(one)]
-        ended = [one for one in incidents.list_ended(db, MAX_ENDED_INCIDENTS) if can_see_incident(one)]
-        groups = drill_report.list_by_school(here, db, at)
-        taken = {one.id: _find_assignee_name(db, one) for one in running}
-    page = {"running": running, "ended": ended, "groups": groups, "taken": taken, "schools": _list_schools()}
-    page |= {
-        "may_act": current_user.role != RECORDS_OFFICER,
-        "known": here.library.district.schools,
-        "endings": INCIDENT_ENDING_LABELS,
-    }
-    page["records"] = here.library.district.records
+    """Show the page that a front office opens first."""
+    runtime, current_time = get_runtime(), now()
+    district = runtime.library.district
+    with runtime.database.read() as db:
+        running = [incident for incident in incidents.list_running(db) if can_see_incident(incident)]
+        newest_ended = incidents.list_ended(db, MAX_ENDED_INCIDENTS)
+        groups = drill_report.list_by_school(runtime, db, current_time)
+        assignee_names = {incident.id: _find_assignee_name(db, incident) for incident in running}
     return render_template(
-        "console/agents.html", **page, **get_protocol_status(), name=lambda who: get_staff_name(here, who)
+        "console/agents.html",
+        running=running,
+        ended=[incident for incident in newest_ended if can_see_incident(incident)],
+        groups=groups,
+        taken=assignee_names,
+        schools=_list_schools(),
+        may_act=current_user.role != RECORDS_OFFICER,
+        known=district.schools,
+        endings=INCIDENT_ENDING_LABELS,
+        records=district.records,
+        name=partial(get_staff_name, runtime),
+        **get_protocol_status(),
     )
 
 
 def get_protocol_status() -> dict[str, Any]:
-    """Whether the protocol is live, why not, and whom a front office calls then."""
-    district, at = get_runtime().library.district, now()
+    """Return the template values that say whether the protocol is live, why not, and whom to call then."""
+    district, current_time = get_runtime().library.district, now()
     protocol = district.protocol
-    live = bool(protocol and protocol.is_live(district.to_local_time(at).date()))
+    today = district.to_local_time(current_time).date()
     return {
         "protocol": protocol,
-        "live": live,
-        "whom": staff_texts.format_leader_contacts(district, at),
+        "live": protocol is not None and protocol.is_live(today),
+        "whom": staff_texts.format_leader_contacts(district, current_time),
         "why_not": _explain_not_live(protocol),
     }
 
@@ -82,19 +91,25 @@ def _explain_not_live(protocol: IncidentProtocol | None) -> str:
 
 
 def _list_schools() -> dict[str, str]:
-    """The schools where this person may be, the own ones first."""
+    """Return ID -> name of the schools of this person, or of all schools if this person has none."""
     district = get_runtime().library.district
-    own = staff_texts.list_possible_schools(district, current_user.staff or "")
-    return {one: district.schools[one].name for one in own}
+    school_ids = staff_texts.list_possible_schools(district, current_user.staff or "")
+    return {school_id: district.schools[school_id].name for school_id in school_ids}
 
 
-def _find_assignee_name(db: Any, incident: Incident) -> str:
+def _find_assignee_name(db: Transaction, incident: Incident) -> str:
+    """Return the name of the assignee of the incident's case, or "" if there is none."""
     case = cases.find(db, incident.case_id or 0)
-    return get_staff_name(get_runtime(), case.claimed_by) if case and case.claimed_by else ""
+    if case is None or not case.claimed_by:
+        return ""
+    return get_staff_name(get_runtime(), case.claimed_by)
 
 
 def can_see_incident(incident: Incident) -> bool:
-    """Staff see what happens at their schools, what their chain is paged for, and what they began."""
+    """Say whether this person may see the incident.
+
+    Staff see incidents at their schools, incidents for which they are on call, and incidents that they started.
+    """
     if current_user.role in SEE_ALL_ROLES or incident.started_by == current_user.by:
         return True
     district = get_runtime().library.district
@@ -107,41 +122,43 @@ def can_see_incident(incident: Incident) -> bool:
 @console.get("/agents/start")
 @allow_roles(STAFF)
 def ask_start() -> ResponseReturnValue:
-    """The confirming step: what will happen, and the one button that does it."""
+    """Ask for confirmation: show what will happen, and the button that starts it."""
     district = get_runtime().library.district
-    school, drill = request.args.get("school", ""), request.args.get("drill") == "yes"
+    school = request.args.get("school", "")
     if school not in district.schools:
         return redirect(url_for("console.agents"))
-    shown = {"school": school, "name": district.schools[school].name, "drill": drill}
-    shown |= {"people": staff_texts.format_alerted_names(district, school, now()), "once": secrets.token_hex(12)}
-    return render_template("console/agents_start.html", **shown, **get_protocol_status())
+    return render_template(
+        "console/agents_start.html",
+        school=school,
+        name=district.schools[school].name,
+        drill=request.args.get("drill") == "yes",
+        people=staff_texts.format_alerted_names(district, school, now()),
+        once=secrets.token_hex(12),
+        **get_protocol_status(),
+    )
 
 
 @console.post("/agents/start")
 @allow_roles(STAFF)
 def begin_incident() -> ResponseReturnValue:
-    """Begin it, page the chain, and show the first step."""
-    school, drill, here = _read_school(), request.form.get("drill") == "yes", get_runtime()
-    language = choose_language(page_language(), here.library.district.protocol)
+    """Start the incident or drill, page the staff on call, and show the first step."""
+    runtime, school = get_runtime(), request.values.get("school", "")
+    if school not in runtime.library.district.schools:
+        abort(400, _("Choose a school from the list."))
+    language = choose_language(page_language(), runtime.library.district.protocol)
     cause = f"form:{request.form.get('once', '')[:32] or secrets.token_hex(12)}"
-    said = start_incident(here, IncidentRequest(current_user.by, drill, school, language), cause)
-    with here.database.read() as db:
+    is_drill = request.form.get("drill") == "yes"
+    message = start_incident(runtime, IncidentRequest(current_user.by, is_drill, school, language), cause)
+    with runtime.database.read() as db:
         entry = incidents.find_entry_by_cause(db, cause)
     if entry is None:
-        flash(said)
+        flash(message)
         return redirect(url_for("console.agents"))
     return redirect(url_for("console.incident", incident_id=entry.incident_id))
-
-
-def _read_school() -> str:
-    school = request.values.get("school", "")
-    if school not in get_runtime().library.district.schools:
-        abort(400, _("Choose a school from the list."))
-    return school
 
 
 @console.get("/agents/protocol")
 @allow_roles(*ACCOUNT_ROLES)
 def agents_protocol() -> str:
-    """The district's protocol as it stands, and the samples to begin from, with sources and dates."""
+    """Show the protocol of the district, and sample protocols with their sources and dates."""
     return render_template("console/agents_protocol.html", **get_protocol_status(), samples=samples.load_samples())

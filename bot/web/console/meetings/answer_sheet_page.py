@@ -1,4 +1,4 @@
-"""One language of a gathering's sheet of answers: each sentence with its draft, and who has approved it."""
+"""The page to approve one language of a meeting's answer sheet, sentence by sentence."""
 
 from typing import Any
 
@@ -26,31 +26,32 @@ MAX_SHEET_REVIEWER_LENGTH = 80
 @console.get(ANSWER_SHEET_PATH)
 @allow_roles(STAFF)
 def sheet_wording(gathering_id: int, language: str) -> str:
-    """The sheet sentence by sentence, approved ones first, then the machine's draft."""
+    """Show each sentence with its approved translation or, without one, its draft."""
     return _render_page(_get_approved_sheet(gathering_id, language), language)
 
 
 def _get_approved_sheet(gathering_id: int, language: str) -> Meeting:
-    found = get_meeting(gathering_id)
-    if (
-        not found.sheet
-        or not found.sheet_approved_by
-        or language not in answer_sheet.get_translation_status(get_runtime(), found)
-    ):
+    meeting = get_meeting(gathering_id)
+    is_approved = bool(meeting.sheet and meeting.sheet_approved_by)
+    if not is_approved or language not in answer_sheet.get_translation_status(get_runtime(), meeting):
         abort(404, _("This handout doesn't exist."))
-    return found
+    return meeting
 
 
-def _render_page(found: Meeting, language: str, problem: str = "", texts: list[str] | None = None) -> str:
-    parts = answer_sheet.draft_translation(get_runtime(), found, language)
-    given = texts if texts and len(texts) == len(parts) else [part.wording for part in parts]
-    shown: dict[str, Any] = {"one": found, "code": language, "lines": list(zip(parts, given, strict=True))}
-    shown |= {
+def _render_page(meeting: Meeting, language: str, problem: str = "", typed_texts: list[str] | None = None) -> str:
+    parts = answer_sheet.draft_translation(get_runtime(), meeting, language)
+    texts = [part.wording for part in parts]
+    if typed_texts and len(typed_texts) == len(parts):
+        texts = typed_texts
+    page: dict[str, Any] = {
+        "one": meeting,
+        "code": language,
+        "lines": list(zip(parts, texts, strict=True)),
         "problem": problem,
         "own_name": _get_own_name(language),
         "reviewed_by": request.form.get("reviewed_by", ""),
     }
-    return render_template("console/gathering_sheet.html", **shown)
+    return render_template("console/gathering_sheet.html", **page)
 
 
 def _get_own_name(language: str) -> str:
@@ -60,18 +61,17 @@ def _get_own_name(language: str) -> str:
 @console.post(ANSWER_SHEET_PATH)
 @allow_roles(STAFF)
 def approve_sheet_wording(gathering_id: int, language: str) -> ResponseReturnValue:
-    """Approve these sentences in a person's name; from then on families of this language read them."""
-    found, texts = _get_approved_sheet(gathering_id, language), request.form.getlist("text")
-    english = [one.replace("\r\n", "\n") for one in request.form.getlist("english")]
-    reviewer = " ".join(request.form.get("reviewed_by", "").split())[:MAX_SHEET_REVIEWER_LENGTH] or _get_own_name(
-        language
-    )
+    """Approve the sentences in the reviewer's name. Families of this language can then read them."""
+    meeting, texts = _get_approved_sheet(gathering_id, language), request.form.getlist("text")
+    english = [sentence.replace("\r\n", "\n") for sentence in request.form.getlist("english")]
+    typed_name = " ".join(request.form.get("reviewed_by", "").split())[:MAX_SHEET_REVIEWER_LENGTH]
+    reviewer = typed_name or _get_own_name(language)
     if not reviewer:
-        return _render_page(found, language, _("Enter the reviewer's name."), texts), 422
+        return _render_page(meeting, language, _("Enter the reviewer's name."), texts), 422
     review = TranslationReview(reviewer, current_user.by, now())
     try:
-        answer_sheet.approve(get_runtime(), found, language, zip(english, texts, strict=False), review)
+        answer_sheet.approve(get_runtime(), meeting, language, zip(english, texts, strict=False), review)
     except TranslationApprovalError as error:
-        return _render_page(found, language, _(str(error)), texts), 422
+        return _render_page(meeting, language, _(str(error)), texts), 422
     flash(_("Answers approved. Families who read this language see them on the public page."))
-    return redirect(url_for("console.gathering_questions", gathering_id=found.id))
+    return redirect(url_for("console.gathering_questions", gathering_id=meeting.id))

@@ -119,12 +119,10 @@ def _export_conversation_today(runtime: Runtime, address_hashes: list[str]) -> d
     try:
         found = [runtime.conversations.find(address_hash) for address_hash in address_hashes]
     except RedisError:
-        return {TODAY_SECTION: [{"missing": "Redis isn't available. To get today's conversation, make the copy again."}]}
+        problem = "Redis isn't available. To get today's conversation, make the copy again later."
+        return {TODAY_SECTION: [{"missing": problem}]}
     turns = [
-        {"who": speaker, "text": text}
-        for conversation in found
-        if conversation
-        for speaker, text in conversation.turns
+        {"who": speaker, "text": text} for conversation in found if conversation for speaker, text in conversation.turns
     ]
     return {TODAY_SECTION: turns} if turns else {}
 

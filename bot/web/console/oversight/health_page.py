@@ -3,7 +3,6 @@
 from flask import render_template
 
 from bot.base.database import now
-
 from bot.monitoring import alert_rules, notifier
 from bot.monitoring.snapshot import SystemSnapshot
 from bot.store.operations import alarms
@@ -78,7 +77,8 @@ ALARM_TEXTS = {
     "translation_failing": (
         N_("Machine translation isn't working"),
         N_(
-            "Messages stay in their own language, and their cases are flagged. Until it works, staff need an interpreter."
+            "Messages stay in their own language, and their cases are flagged."
+            " Until it works, staff need an interpreter."
         ),
     ),
 }

@@ -64,9 +64,7 @@ def _render_page(counts: Mapping[str, int] | None = None) -> str:
         outcomes=CHECK_IN_OUTCOME_LABELS,
         events=events,
         again={event.id: suppression_rules.find_hold_end(district, event.day) for event in events},
-        may_verify={
-            school_id: school.name for school_id, school in district.schools.items() if _can_verify(school_id)
-        },
+        may_verify={school_id: school.name for school_id, school in district.schools.items() if _can_verify(school_id)},
         today=today,
         name=partial(get_staff_name, runtime),
     )

@@ -94,9 +94,7 @@ def school_page(school: str) -> str:
         status = school_statuses.find_current_by_school(db, current_time).get(school)
         earlier_statuses = school_statuses.list_newest(db, school, STATUS_HISTORY_SIZE)
         rumor_counts = school_statuses.count_open_rumors(db, current_time - MAX_RUMOR_AGE)
-        school_templates = [
-            template for template in announcements_templates.list_all(db) if template.school == school
-        ]
+        school_templates = [template for template in announcements_templates.list_all(db) if template.school == school]
     may_set_status = _can_set_status(school)
     shown_rumor_counts = {}
     if may_set_status:
