@@ -1,4 +1,4 @@
-"""What the tests stand on: a real Valkey, a real database, the app, and Twilio's stand-in over HTTP."""
+"""The shared fixtures: a real Valkey server, a real database, the app, and Twilio's stand-in over HTTP."""
 
 import gc
 from collections.abc import Callable, Iterator
@@ -30,17 +30,17 @@ from tests.twiml.checking import check
 
 PUBLIC = "https://puente.test"
 NOW = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
-"""A Tuesday, 10 in the morning in the example district, the day after its facts were checked."""
+"""A Tuesday at 10 a.m. in the example district, the day after its facts were checked."""
 DATABASES = {"empty_database", "bare_database"}
 REAL_CLOCK = frozenset({"dev_server", "machines", "faults", "simulator", "stand_in", "bench"})
 
-hypothesis.settings.register_profile("untimed", deadline=None)  # how busy the machine is fails no test
+hypothesis.settings.register_profile("untimed", deadline=None)  # a busy machine must not fail a test
 hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests write lies in memory; a worker of xdist has both from the process that started it."""
+    """Mark this run's processes and put the tests' folders in memory. Workers of xdist inherit both."""
     if not hasattr(config, "workerinput"):
         mark_own_processes()
         make_memory_folder(config)
@@ -48,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
-    """Fail the run when a process is left that a test started, and end that process."""
+    """Fail the run if a test left a process behind, and end that process."""
     yield
     if not hasattr(session.config, "workerinput") and (left := end_leftover_processes()):
         session.config.get_terminal_writer().line("\nTests left these processes behind:\n" + "\n".join(left), red=True)
@@ -56,13 +56,15 @@ def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """The folder in memory goes with the run."""
+    """Remove the folder in memory at the end of the run."""
     remove_memory_folder(config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Long tests last: what breaks quickly is seen quickly.  On PostgreSQL only what stands on a database: the others
-    would do the same again, and those marked `sqlite` are about its very file."""
+    """Put long tests last, so that quick failures show first. On PostgreSQL, run only tests that use a database.
+
+    Tests with the mark `sqlite` are about SQLite's file, so they don't run on PostgreSQL.
+    """
     if ON_POSTGRESQL:
         other = [
             item
@@ -76,7 +78,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True)
 def clock(request: pytest.FixtureRequest) -> Iterator[None]:
-    """It is `NOW` when a test begins, in school hours, with facts in date; real processes have the real clock."""
+    """Start each test at `NOW`, in school hours and with current facts. Real processes need the real clock."""
     if request.path.parent.name in REAL_CLOCK:
         yield
         return
@@ -87,7 +89,7 @@ def clock(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def library() -> Library:
     loaded = load_library(settings.ROOT, settings.ROOT / "district.yaml")
-    gc.freeze()  # it stays to the end: no collection looks through it again
+    gc.freeze()  # the library lives until the end, so the garbage collector can skip it
     return loaded
 
 
@@ -107,7 +109,7 @@ def clean_redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def twilio_server() -> Iterator[Server]:
-    """The port of Twilio's stand-in, for all tests: to stop one takes longer than many tests."""
+    """Yield the server of Twilio's stand-in for all tests: stopping one takes longer than many tests."""
     with TwilioStandIn() as first:
         yield first.server
 
@@ -120,15 +122,17 @@ def twilio(twilio_server: Server) -> Iterator[TwilioStandIn]:
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """A PostgreSQL of this run (of this process of it): its address, without a database's name."""
+    """Yield the URL of this process's PostgreSQL server, without the name of a database."""
     with cluster() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def empty_database(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Callable[[Path], str]:
-    """Makes an empty, migrated database in a test's folder: its URL.  A SQLite file is copied, which is quicker than
-    migrating again; the one PostgreSQL database of this process is emptied."""
+    """Return a function that makes an empty, migrated database in a test's folder and returns its URL.
+
+    It copies a SQLite file, which is faster than another migration. On PostgreSQL, it empties this process's database.
+    """
     if ON_POSTGRESQL:
         url = fill_template(request.getfixturevalue("postgresql"), "puente")
         return lambda _: empty(url) or url
@@ -145,7 +149,7 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fix
 
 @pytest.fixture
 def bare_database(tmp_path: Path, request: pytest.FixtureRequest) -> str:
-    """The URL of a database that no migration has run on, of the kind that this run is about."""
+    """Return the URL of a database without migrations, of the kind that this run tests."""
     if ON_POSTGRESQL:
         return create(request.getfixturevalue("postgresql"), "bare")
     return f"sqlite:///{tmp_path / 'bare.db'}"
@@ -160,7 +164,7 @@ def runtime(
     twilio: TwilioStandIn,
     library: Library,
 ) -> Iterator[Runtime]:
-    given = settings.load_settings(
+    app_settings = settings.load_settings(
         var_dir=tmp_path,
         redis_url=redis_url,
         database_url=empty_database(tmp_path),
@@ -172,7 +176,7 @@ def runtime(
         twilio_api_base=twilio.url,
         translator="off",
     )
-    opened = open_runtime(given, library)
+    opened = open_runtime(app_settings, library)
     quicken(opened.database.engine)
     yield opened
     opened.database.engine.dispose()
@@ -180,15 +184,15 @@ def runtime(
 
 @pytest.fixture(scope="session")
 def shared_app() -> dict[str, Flask]:
-    """Empty until the first test that wants an app."""
+    """Return the shared app by the key "app", which the first test that needs it creates."""
     return {}
 
 
 class Phone(FlaskClient):
-    """A client that reads each answer to Twilio as Twilio does: by its own lists."""
+    """A client that checks each TwiML answer against Twilio's lists of verbs and attributes."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
-        """As in the base class; `AssertionError` for an answer in XML that is no TwiML."""
+        """Send a request. Raises AssertionError if the answer is XML but not TwiML."""
         answer = super().open(*args, **kwargs)
         if answer.mimetype == "text/xml":
             check(answer.text, "Voice" if answer.request.path.endswith("/voice") else "Messaging")
@@ -197,8 +201,10 @@ class Phone(FlaskClient):
 
 @pytest.fixture
 def serve(shared_app: dict[str, Flask]) -> Iterator[Callable[[Runtime], Flask]]:
-    """One app serves all tests with the usual routes and cookies, each with its own services: putting its two hundred
-    routes together takes longer than most tests.  One at a time; what needs two, or another app, makes its own."""
+    """Return a function that gives the shared app the runtime of a test, because creating an app takes long.
+
+    The shared app serves one runtime at a time. A test that needs two apps, or different routes, creates its own.
+    """
     before: dict[str, Any] = {}
 
     def served(runtime: Runtime) -> Flask:
@@ -221,7 +227,7 @@ def client(runtime: Runtime, serve: Callable[[Runtime], Flask]) -> FlaskClient:
 
 
 class Family:
-    """A family's phone: `text()` posts a signed webhook and gives back what the phone shows."""
+    """A family's phone. `text()` posts a signed webhook and returns the texts that the phone shows."""
 
     def __init__(self, runtime: Runtime, client: FlaskClient, address: str) -> None:
         self.runtime, self.client, self.address = runtime, client, address
@@ -229,13 +235,13 @@ class Family:
         self.status = 0
 
     def text(self, body: str, **fields: str) -> str:
-        """What comes back for a text; the status code is in `status`."""
+        """Send a text and return the replies. `status` holds the status code."""
         self.sid = fields.pop("MessageSid", f"SM{uuid4().hex}")
         form = {"MessageSid": self.sid, "From": self.address, "Body": body, "AccountSid": self.account, **fields}
         return self.post(form)
 
     def post(self, form: dict[str, str]) -> str:
-        """A form, signed as Twilio signs."""
+        """Post a form with Twilio's signature and return the replies."""
         url = f"{PUBLIC}/webhooks/twilio/messages"
         signature = sign(self.runtime.settings.twilio_auth_token, url, form)
         headers = {"X-Twilio-Signature": signature}

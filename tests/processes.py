@@ -27,8 +27,8 @@ def end_leftover_processes() -> list[str]:
     Look again until nothing is found: an ending process may have started another one.
     """
     told: list[str] = []
-    while found := [process for process in psutil.process_iter() if _is_marked(process)]:
-        _gone, left = psutil.wait_procs(found, timeout=GRACE_SECONDS)
+    while processes := [process for process in psutil.process_iter() if _is_marked(process)]:
+        _gone, left = psutil.wait_procs(processes, timeout=GRACE_SECONDS)
         for process in left:
             told.append(f"{process.pid} {_describe(process)}")
             with suppress(psutil.NoSuchProcess):

@@ -16,13 +16,13 @@ def find_memory() -> Path | None:
     folder = Path("/dev/shm")
     if not hasattr(os, "ST_NOEXEC") or not os.access(folder, os.W_OK | os.X_OK):
         return None
-    found = os.statvfs(folder)
-    is_large = found.f_bavail * found.f_frsize >= ROOM_BYTES
-    return folder if is_large and not found.f_flag & os.ST_NOEXEC else None
+    usage = os.statvfs(folder)
+    is_large = usage.f_bavail * usage.f_frsize >= ROOM_BYTES
+    return folder if is_large and not usage.f_flag & os.ST_NOEXEC else None
 
 
 MEMORY = find_memory()
-"""Create a folder in memory; None for the usual temporary one."""
+"""A folder in memory, or None for the usual temporary folder."""
 
 
 def make_memory_folder(config: pytest.Config) -> None:
@@ -33,6 +33,6 @@ def make_memory_folder(config: pytest.Config) -> None:
 
 
 def remove_memory_folder(config: pytest.Config) -> None:
-    """Remove what `make_memory_folder` made in this process."""
+    """Remove the folder that `make_memory_folder` made in this process."""
     if FOLDER in config.stash:
         shutil.rmtree(config.stash[FOLDER], ignore_errors=True)

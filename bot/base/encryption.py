@@ -77,7 +77,7 @@ class Vault:
             raise _build_decryption_error(context) from None
 
     def compute_lookup_hash(self, address: str) -> str:
-        """Return the keyed hash that finds an address. Without the key, nobody can guess the address from it."""
+        """Return the keyed hash that finds an address. Without the key, no one can guess the address from it."""
         return compute_keyed_hash(self._lookup_secret, address)
 
     def wrap_secret(self, secret: bytes | None, context: str) -> bytes:
@@ -91,7 +91,7 @@ class Vault:
 
 
 class FamilyKey:
-    """The key of one family. When erasure destroys the key, nobody can read what it encrypted.
+    """The key of one family. When erasure destroys the key, no one can read what it encrypted.
 
     AES-256-GCM with 32 random bytes. Each encrypted value begins with `FAMILY_KEY_MARKER` and the key's number, which
     show which key decrypts it. Both are part of the associated data, with the context.

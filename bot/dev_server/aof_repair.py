@@ -42,7 +42,7 @@ def _repair_file(path: Path) -> bool:
 
 
 def _write_without_ranges(path: Path, text: mmap.mmap, ranges: list[tuple[int, int]]) -> None:
-    repaired_path = path.with_name(f"{path.name}.mended")
+    repaired_path = path.with_name(f"{path.name}.repaired")
     with repaired_path.open("wb") as file:
         begin = 0
         for hole, end in [*ranges, (len(text), len(text))]:

@@ -29,7 +29,7 @@ _stop_signals: list[int] = []
 
 
 def main(arguments: list[str]) -> int:
-    """Keep the command after `--` running until SIGTERM or SIGINT. Then stop it, by force if necessary, and return 0."""
+    """Keep the command after `--` running until SIGTERM or SIGINT. Then stop it, by force if needed. Return 0."""
     separator = arguments.index("--")
     options, command = arguments[:separator], arguments[separator + 1 :]
     for number in (signal.SIGTERM, signal.SIGINT):

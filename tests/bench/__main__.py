@@ -26,7 +26,7 @@ FIGURES = {
 
 if __name__ == "__main__":
     wanted = sys.argv[1:] or list(FIGURES)
-    found = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **{name: FIGURES[name]() for name in wanted}}
-    print(json.dumps(found, indent=2))
+    figures = {"at": datetime.now(UTC).isoformat(timespec="seconds"), **{name: FIGURES[name]() for name in wanted}}
+    print(json.dumps(figures, indent=2))
     (ROOT / "var").mkdir(exist_ok=True)
-    (ROOT / "var/bench.json").write_text(json.dumps(found, indent=2) + "\n")
+    (ROOT / "var/bench.json").write_text(json.dumps(figures, indent=2) + "\n")

@@ -65,15 +65,15 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         redis_url = stack.enter_context(run_embedded_server(folder / "redis"))
         twilio = stack.enter_context(lean_twilio())
-        given = given_settings(folder, redis_url, twilio, per_second)
-        migrate_database(given.database_url)
-        runtime = open_runtime(given)
+        app_settings = given_settings(folder, redis_url, twilio, per_second)
+        migrate_database(app_settings.database_url)
+        runtime = open_runtime(app_settings)
         fill(runtime, number)
         announcement = released(runtime)
         stack.enter_context(
             patch("bot.announcements.share_kit.prepare")
         )  # drawing is a separate job with its own memory
-        workers = [stack.enter_context(worker(environment(given))) for _ in range(2)]
+        workers = [stack.enter_context(worker(environment(app_settings))) for _ in range(2)]
         started = time.perf_counter()
         launch.start(runtime, announcement)
         frozen = time.perf_counter() - started
@@ -93,31 +93,37 @@ def _run(number: int, per_second: float | None) -> dict[str, float]:
 
 def fill(runtime: Runtime, number: int, channel: str = "sms") -> None:
     """Add this many families, each with one number and one school. With `channel` "voice" they are phone-only."""
-    vault, at = runtime.database.vault, now()
+    vault, created_at = runtime.database.vault, now()
     for start in range(0, number, 1000):
         with runtime.database.write() as db:
             numbers = range(start + 1, min(start + 1000, number) + 1)
             people = [
-                {"id": one, "person_index": vault.compute_lookup_hash(_phone(one)), "created_at": at} for one in numbers
+                {
+                    "id": family_id,
+                    "person_index": vault.compute_lookup_hash(_phone(family_id)),
+                    "created_at": created_at,
+                }
+                for family_id in numbers
             ]
-            basis = {"consent_basis": "roster", "consent_at": at}
+            basis = {"consent_basis": "roster", "consent_at": created_at}
             db.execute(insert(families), [{**person, **basis} for person in people])
             db.execute(
-                insert(family_schools), [{"family_id": one, "school": "lincoln", "source": "roster"} for one in numbers]
+                insert(family_schools),
+                [{"family_id": family_id, "school": "lincoln", "source": "roster"} for family_id in numbers],
             )
             begins = "voice:" if channel == "voice" else ""
-            indexes = [vault.compute_lookup_hash(begins + _phone(one)) for one in numbers]
+            indexes = [vault.compute_lookup_hash(begins + _phone(family_id)) for family_id in numbers]
             rows = [
                 {
-                    "id": one,
+                    "id": family_id,
                     "address_index": index,
-                    "sealed_address": vault.encrypt(begins + _phone(one), f"contact:address:{index}"),
+                    "sealed_address": vault.encrypt(begins + _phone(family_id), f"contact:address:{index}"),
                     "channel": channel,
                     "language": "en",
-                    "created_at": at,
-                    "family_id": one,
+                    "created_at": created_at,
+                    "family_id": family_id,
                 }
-                for one, index in zip(numbers, indexes, strict=True)
+                for family_id, index in zip(numbers, indexes, strict=True)
             ]
             db.execute(insert(contacts), rows)
     if runtime.database.engine.dialect.name == "postgresql":  # sequences ignore ids that were given explicitly
@@ -161,11 +167,11 @@ def given_settings(
     folder: Path, redis_url: str, twilio: str, per_second: float | None, public: str = "http://127.0.0.1:9"
 ) -> settings.Settings:
     """Return settings of a district that may send this many messages a second."""
-    told = (ROOT / "district.yaml").read_text()
+    district_text = (ROOT / "district.yaml").read_text()
     pace = f"pace: {{sms: {{per_second: {per_second}}}}}" if per_second else "pace: {}"
-    told, changed = re.subn(r"pace: \{.*\}\}", pace, told)
+    district_text, changed = re.subn(r"pace: \{.*\}\}", pace, district_text)
     assert changed == 1, "the example district has one line for the pace"
-    (folder / "district.yaml").write_text(told)
+    (folder / "district.yaml").write_text(district_text)
     return settings.load_settings(
         var_dir=folder,
         redis_url=redis_url,
@@ -181,11 +187,11 @@ def given_settings(
     )
 
 
-def environment(given: settings.Settings) -> dict[str, str]:
+def environment(app_settings: settings.Settings) -> dict[str, str]:
     """Return the same settings as the environment of a process."""
     names = ("var_dir", "redis_url", "database_url", "district_file", "public_url", "data_key", "translator")
     twilio = ("twilio_account_sid", "twilio_auth_token", "twilio_sms_from", "twilio_api_base")
-    return {**os.environ, **{name.upper(): str(getattr(given, name)) for name in (*names, *twilio)}}
+    return {**os.environ, **{name.upper(): str(getattr(app_settings, name)) for name in (*names, *twilio)}}
 
 
 @contextmanager

@@ -25,7 +25,7 @@ class Turn:
 
     flow: Flow
     state: FlowState | None
-    given: TurnInput
+    turn_input: TurnInput
 
 
 def engine() -> dict[str, float]:
@@ -41,29 +41,29 @@ def engine() -> dict[str, float]:
 def _seconds(turns: list[Turn]) -> float:
     began = time.perf_counter()
     for turn in turns:
-        advance(turn.flow, turn.state, turn.given)
+        advance(turn.flow, turn.state, turn.turn_input)
     return time.perf_counter() - began
 
 
 def _turns(library: Library) -> list[Turn]:
     """Walk through every flow, the same in every run."""
-    chance, found = random.Random(7), list[Turn]()
+    chance, turns = random.Random(7), list[Turn]()
     schools = {name: school.name for name, school in library.district.schools.items()}
     for first in library.flows.flows.values():
         for _ in range(WALKS):
             flow, state = first, None
             for _ in range(LONGEST):
                 text = chance.choice(ANSWERS)
-                given = TurnInput(
+                turn_input = TurnInput(
                     NormalizedText(text), text, translate=lambda label: label, today=date(2026, 11, 24), schools=schools
                 )
-                found.append(Turn(flow, state, given))
-                state, _ = advance(flow, state, given)
+                turns.append(Turn(flow, state, turn_input))
+                state, _ = advance(flow, state, turn_input)
                 if state is None:
                     break
                 flow = library.flows.flows[state.flow]
-    chance.shuffle(found)
-    return found
+    chance.shuffle(turns)
+    return turns
 
 
 def _understanding(library: Library) -> float:

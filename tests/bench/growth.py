@@ -32,14 +32,14 @@ def growth() -> dict[str, float]:
     with _stage() as few, _stage(CONTACTS[1]) as many:
         with few.runtime.database.write() as db:
             _add(db, CONTACTS[0], 0)
-        known = _compared(few, many, _first_of_the_day)
+        contacts_ratio = _compared(few, many, _first_of_the_day)
     with _stage() as few, _stage() as many:
         for stage, number in zip((few, many), CONVERSATIONS, strict=True):
             _open(stage, number)
-        talking = _compared(few, many, _next_of_a_talk)
+        conversations_ratio = _compared(few, many, _next_of_a_talk)
     return {
-        f"first_message_with_{CONTACTS[1]}_contacts_over_{CONTACTS[0]}": known,
-        f"next_message_with_{CONVERSATIONS[1]}_conversations_over_{CONVERSATIONS[0]}": talking,
+        f"first_message_with_{CONTACTS[1]}_contacts_over_{CONTACTS[0]}": contacts_ratio,
+        f"next_message_with_{CONVERSATIONS[1]}_conversations_over_{CONVERSATIONS[0]}": conversations_ratio,
     }
 
 
@@ -60,10 +60,10 @@ def _stage(strangers: int = 0) -> Iterator[Stage]:
     with tempfile.TemporaryDirectory() as name, run_embedded_server(Path(name) / "redis") as redis_url:
         url = f"sqlite:///{name}/growth.db"
         migrate_database(url)
-        given = settings.load_settings(
+        app_settings = settings.load_settings(
             redis_url=redis_url, database_url=url, var_dir=Path(name), data_key=secrets.token_hex(32), translator="off"
         )
-        runtime = open_runtime(given)
+        runtime = open_runtime(app_settings)
         stage = Stage(runtime, [f"+1217556{number:04d}" for number in range(MESSAGES)])
         for number in range(0, strangers, BATCH):
             with runtime.database.write() as db:
@@ -76,12 +76,15 @@ def _stage(strangers: int = 0) -> Iterator[Stage]:
 
 def _add(db, number: int, begin: int) -> None:  # type: ignore[no-untyped-def]
     """Add rows of families that never write. Only their number matters, so their encrypted values are noise."""
-    at, ids = now(), range(begin + 1_000_000, begin + 1_000_000 + number)
-    db.execute(insert(families), [{"id": one, "person_index": secrets.token_hex(32), "created_at": at} for one in ids])
+    created_at, ids = now(), range(begin + 1_000_000, begin + 1_000_000 + number)
+    db.execute(
+        insert(families),
+        [{"id": index, "person_index": secrets.token_hex(32), "created_at": created_at} for index in ids],
+    )
     rows = [
         {"address_index": secrets.token_hex(32), "sealed_address": os.urandom(40).hex(), "channel": "sms",
-         "created_at": at, "family_id": one}
-        for one in ids
+         "created_at": created_at, "family_id": index}
+        for index in ids
     ]  # fmt: skip
     db.execute(insert(contacts), rows)
 
@@ -114,7 +117,7 @@ def _compared(small: Stage, large: Stage, message) -> float:  # type: ignore[no-
     for _ in range(ROUNDS):
         taken: dict[int, list[float]] = {0: [], 1: []}
         for number, address in enumerate(small.addresses):
-            for one in (0, 1) if number % 2 else (1, 0):
-                taken[one].append(message((small, large)[one], address))
+            for index in (0, 1) if number % 2 else (1, 0):
+                taken[index].append(message((small, large)[index], address))
         ratios.append(median(taken[1]) / median(taken[0]))
     return round(median(ratios), 3)

@@ -28,11 +28,11 @@ def inbound() -> dict[str, float]:
         twilio = stack.enter_context(lean_twilio(TOKEN))
         port = free_port()
         public = f"http://127.0.0.1:{port}"
-        given = given_settings(folder, redis_url, twilio, ALLOWED, public)
-        migrate_database(given.database_url)
-        runtime = open_runtime(given)
+        app_settings = given_settings(folder, redis_url, twilio, ALLOWED, public)
+        migrate_database(app_settings.database_url)
+        runtime = open_runtime(app_settings)
         fill(runtime, 8000)
-        env = environment(given)
+        env = environment(app_settings)
         stack.enter_context(serving("app:app", env, port))
         for _ in range(2):
             stack.enter_context(worker(env))

@@ -33,12 +33,12 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
             head = await reader.readuntil(b"\r\n\r\n")
             body = await reader.readexactly(_length(head))
             if head.startswith(b"GET /_count"):
-                found = {
+                document = {
                     "numbers": len(RECEIVED),
                     "messages": RECEIVED.total(),
                     "seconds": TIMES[-1] - TIMES[0] if TIMES else 0,
                 }
-                await _answer(writer, b"200 OK", found)
+                await _answer(writer, b"200 OK", document)
                 continue
             await asyncio.sleep(seconds)
             form = parse_qs(body.decode())
@@ -47,8 +47,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seco
             TIMES[1:] = [time.monotonic()] if TIMES else []
             TIMES[:1] = TIMES[:1] or [time.monotonic()]
             sid = f"SM{secrets.token_hex(16)}"
-            found = {"sid": sid, "status": "queued", "to": to, "body": ""}
-            await _answer(writer, b"201 Created", found)
+            document = {"sid": sid, "status": "queued", "to": to, "body": ""}
+            await _answer(writer, b"201 Created", document)
             REPORTS.put_nowait((form.get("StatusCallback", [""])[0], sid))
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
@@ -63,8 +63,8 @@ def _length(head: bytes) -> int:
     return 0
 
 
-async def _answer(writer: asyncio.StreamWriter, status: bytes, found: dict[str, object]) -> None:
-    data = json.dumps(found).encode()
+async def _answer(writer: asyncio.StreamWriter, status: bytes, document: dict[str, object]) -> None:
+    data = json.dumps(document).encode()
     head = b"HTTP/1.1 %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     writer.write(head % (status, len(data)) + data)
     await writer.drain()

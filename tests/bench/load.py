@@ -15,15 +15,15 @@ TEXTS = ("menu", "2", "is it safe at school?", "4", "menu", "may my child come w
 def requests(public: str, token: str, account: str, families: int, run: str) -> list[list[bytes]]:
     """Build each family's messages in order, as the bytes of whole HTTP requests."""
     path = "/webhooks/twilio/messages"
-    found = []
+    requests_by_family = []
     for number in range(families):
         address = f"whatsapp:+1217{hash((run, number)) % 10**7:07d}"
         forms = [
             {"MessageSid": f"SM{uuid4().hex}", "AccountSid": account, "From": address, "Body": text, "NumMedia": "0"}
             for text in TEXTS
         ]
-        found.append([_request(path, form, sign(token, public + path, form)) for form in forms])
-    return found
+        requests_by_family.append([_request(path, form, sign(token, public + path, form)) for form in forms])
+    return requests_by_family
 
 
 def _request(path: str, form: dict[str, str], signature: str) -> bytes:
@@ -52,7 +52,9 @@ def send_paced(port: int, families: Sequence[Sequence[bytes]], per_second: float
     """Return the time of each message in seconds when they arrive at this rate on four connections."""
     times: list[float] = []
     pause = 4 / per_second
-    threads = [threading.Thread(target=_send_share, args=(port, families[one::4], times, pause)) for one in range(4)]
+    threads = [
+        threading.Thread(target=_send_share, args=(port, families[offset::4], times, pause)) for offset in range(4)
+    ]
     for number, thread in enumerate(threads):
         threading.Timer(number * pause / 4, thread.start).start()
     time.sleep(pause)

@@ -28,8 +28,8 @@ def process() -> dict[str, float]:
 
 def _web() -> psutil.Process:
     """Find the gunicorn worker: the youngest grandchild of this process."""
-    return max(psutil.Process().children(recursive=True), key=lambda one: one.create_time())
+    return max(psutil.Process().children(recursive=True), key=lambda child: child.create_time())
 
 
-def _megabytes(found: psutil.Process) -> float:
-    return round(found.memory_full_info().uss / 1e6, 1)
+def _megabytes(worker: psutil.Process) -> float:
+    return round(worker.memory_full_info().uss / 1e6, 1)

@@ -47,8 +47,8 @@ def _measured(lines: int) -> dict[str, float]:
         env = {**os.environ, "DATABASE_URL": database, "VAR_DIR": name, "DATA_KEY": secrets.token_hex(32)}
         command = [sys.executable, "-m", "tests.bench.roster", f"{name}/roster.csv"]
         done = subprocess.run(command, env=env, cwd=ROOT, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
 
 
 def _write(path: Path, lines: int) -> None:
@@ -84,8 +84,8 @@ def _import(path: str) -> None:
         times.append(time.perf_counter() - begun)
         cpu.append(time.process_time() - worked)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    told = {"seconds": times[0], "again": times[1], "cpu": cpu[0], "longest_ms": longest[0] * 1000, "mb": peak}
-    print(json.dumps({name: round(value, 2) for name, value in told.items()}))
+    figures = {"seconds": times[0], "again": times[1], "cpu": cpu[0], "longest_ms": longest[0] * 1000, "mb": peak}
+    print(json.dumps({name: round(value, 2) for name, value in figures.items()}))
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def walk() -> dict[str, list[str]]:
 def _open(folder: str, redis_url: str, twilio: TwilioStandIn) -> Iterator[Runtime]:
     database_url = f"sqlite:///{folder}/walk.db"
     migrate_database(database_url)
-    given = settings.load_settings(
+    app_settings = settings.load_settings(
         var_dir=Path(folder),
         redis_url=redis_url,
         database_url=database_url,
@@ -65,7 +65,7 @@ def _open(folder: str, redis_url: str, twilio: TwilioStandIn) -> Iterator[Runtim
         twilio_api_base=twilio.url,
         translator="off",
     )
-    runtime = open_runtime(given, load_library(settings.ROOT, settings.ROOT / "district.yaml"))
+    runtime = open_runtime(app_settings, load_library(settings.ROOT, settings.ROOT / "district.yaml"))
     yield runtime
     runtime.database.engine.dispose()
 

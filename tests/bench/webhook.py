@@ -31,11 +31,11 @@ def webhook() -> dict[str, float]:
 
 
 def _round(bare: int, ours: int, number: int) -> tuple[float, float, float, float]:
-    known = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))
-    fresh = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))  # the same families, already known
-    send_all(ours, known, CONNECTIONS)
-    bare_rate, bare_times = send_all(bare, fresh, CONNECTIONS)
-    rate, times = send_all(ours, fresh, CONNECTIONS)
+    first_messages = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))
+    more_messages = requests(PUBLIC, TOKEN, ACCOUNT, FAMILIES, str(number))  # the same families, already known
+    send_all(ours, first_messages, CONNECTIONS)
+    bare_rate, bare_times = send_all(bare, more_messages, CONNECTIONS)
+    rate, times = send_all(ours, more_messages, CONNECTIONS)
     return bare_rate, rate, _p99(bare_times), _p99(times)
 
 
@@ -44,10 +44,10 @@ def _figures(rounds: list[tuple[float, float, float, float]]) -> dict[str, float
     return {
         "bare_per_second": round(bare, 1),
         "webhook_per_second": round(ours, 1),
-        "ratio": round(median(one[1] / one[0] for one in rounds), 3),
+        "ratio": round(median(figures[1] / figures[0] for figures in rounds), 3),
         "bare_p99_ms": round(bare_p99 * 1000, 1),
         "webhook_p99_ms": round(p99 * 1000, 1),
-        "p99_ratio": round(median(one[3] / one[2] for one in rounds), 2),
+        "p99_ratio": round(median(figures[3] / figures[2] for figures in rounds), 2),
     }
 
 

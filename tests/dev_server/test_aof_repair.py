@@ -80,7 +80,7 @@ def test_operator_can_repair_their_own_server_file(tmp_path: Path, capsys: pytes
     file.write_bytes(bytes(3) + b"#TS:1764342000\r\n" + command(b"DEL", b"a") + bytes(9))
     file.chmod(0o640)
     assert main([str(tmp_path)]) == 0
-    assert "appendonly.aof.7.incr.aof: what a full disk or a power cut" in capsys.readouterr().err
+    assert "appendonly.aof.7.incr.aof: removed damage from a full disk or a power cut" in capsys.readouterr().err
     assert file.read_bytes() == b"#TS:1764342000\r\n" + command(b"DEL", b"a")
     assert file.stat().st_mode & 0o777 == 0o640
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
@@ -88,6 +88,6 @@ def test_operator_can_repair_their_own_server_file(tmp_path: Path, capsys: pytes
 
 def test_unwritable_file_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "appendonly.aof.7.incr.aof").write_bytes(bytes(3))
-    (tmp_path / "appendonly.aof.7.incr.aof.mended").mkdir()
+    (tmp_path / "appendonly.aof.7.incr.aof.repaired").mkdir()
     assert main([str(tmp_path)]) == 1
-    assert "cannot be mended" in capsys.readouterr().err
+    assert "cannot be repaired" in capsys.readouterr().err

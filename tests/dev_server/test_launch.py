@@ -106,7 +106,7 @@ def test_second_run_reports_the_running_one(tmp_path: Path, run: Start) -> None:
     running = run()
     wait_for(lambda: is_up(tmp_path))
     second = run()
-    assert "is running in" in read_output(second)
+    assert "is already running in" in read_output(second)
     assert second.returncode == 1
     assert running.poll() is None
     assert is_running(int((tmp_path / "web.id").read_text()))
@@ -152,7 +152,7 @@ def test_port_in_use_is_reported(tmp_path: Path, run: Start, free_port: int) -> 
     with socket.create_server(("127.0.0.1", free_port)):
         second = run()
         said = read_output(second)
-    assert said == f"Port {free_port} cannot be used (address already in use): choose another, `make run PORT=8001`.\n"
+    assert said == f"Port {free_port} cannot be used (address already in use): choose another one with `make run PORT=8001`.\n"
     assert second.returncode == 1
 
 
@@ -163,7 +163,7 @@ def test_free_port_is_accepted(free_port: int) -> None:
 def test_invalid_setting_is_reported_in_one_line(run: Start) -> None:
     bad = run(PORT="many")
     said = read_output(bad)
-    assert said.startswith("PORT is not usable")
+    assert said.startswith("PORT is not valid")
     assert said.count("\n") == 1
     assert bad.returncode == 1
 

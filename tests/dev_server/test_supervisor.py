@@ -26,7 +26,7 @@ def test_killed_command_restarts_and_ends_with_its_supervisor(tmp_path: Path, st
     keeper.terminate()
     said, _ = keeper.communicate(timeout=5)
     assert keeper.returncode == 0
-    assert said == "was killed by SIGKILL; starting it again in 0.5 s\n"
+    assert said == "was killed by SIGKILL; restarting in 0.5 s\n"
     assert not any(map(is_running, read_ids(tmp_path / "ids")))
 
 
@@ -35,7 +35,7 @@ def test_exiting_command_restarts_with_growing_delay(tmp_path: Path, start: Star
     wait_for(lambda: len(read_ids(tmp_path / "ids")) == 3)
     keeper.send_signal(signal.SIGINT)
     said, _ = keeper.communicate(timeout=5)
-    assert said.splitlines()[:2] == [f"ended with code 3; starting it again in {delay} s" for delay in ("0.5", "1")]
+    assert said.splitlines()[:2] == [f"ended with code 3; restarting in {delay} s" for delay in ("0.5", "1")]
     assert keeper.returncode == 0
 
 

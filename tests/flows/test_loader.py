@@ -38,7 +38,7 @@ def test_valid_flow_loads() -> None:
     ("old", "new", "place", "says"),
     [
         ("then: bye}\n      \"no\"", "then: by}\n      \"no\"", "8:29", "no step 'by'"),
-        ("    say: Hello.", "    sya: Hello.", "5:5", "'sya' is not a word"),
+        ("    say: Hello.", "    sya: Hello.", "5:5", "'sya' is not a valid key"),
         ("title: A visit\n", "", "1:1", "'title' is missing"),
         ("    end: true\n", "", "11:3", "needs one of"),
         ("    say: Thank you.", "    say: Thank you {nmae}.", "12:5", "{nmae}"),

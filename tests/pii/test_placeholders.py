@@ -88,8 +88,8 @@ def test_terms_without_surrounding_spaces_are_found() -> None:
 @pytest.mark.parametrize(
     ("text", "place", "says"),
     [
-        ("terms:\n  IEP: {}\n", "2:3", "write either 'keep: true' or 'say:'"),
-        ("terms:\n  IEP: {keep: true}\n  PTA: {keep: true, also: [IEP]}\n", "3:3", "under 'IEP' already: keep one"),
+        ("terms:\n  IEP: {}\n", "2:3", "write either 'keep: true', or 'say:'"),
+        ("terms:\n  IEP: {keep: true}\n  PTA: {keep: true, also: [IEP]}\n", "3:3", "already under 'IEP': keep one"),
         ("terms:\n  tardy: {say: {english: late}}\n", "2:17", "as its code"),
         ("terms:\n  tardy: {sya: {es: tarde}}\n", "2:11", "write 'say'"),
     ],

@@ -201,7 +201,7 @@ def test_operator_can_enter_the_number_in_any_format(
     with runtime.database.read() as db:
         assert contacts.find(db, family.address) is None
     again = CliRunner().invoke(main, ["erase", "--yes", "-"], input=typed, catch_exceptions=False)
-    assert again.exit_code == 1 and "Nobody is known" in again.output
+    assert again.exit_code == 1 and "No family has this number" in again.output
 
 
 def test_id_of_an_erased_case_is_never_reused(

@@ -152,7 +152,7 @@ def test_unknown_organizations_are_reported_once(roster: Roster) -> None:
     roster.read(USERS_11.replace("o2", "harbor"))
     assert roster.schools(JEAN) == ["harbor"], "an id of the district file"
     assert [one for one in roster.warnings if "organizations" in one] == [
-        "roster0.csv: 2 organizations that people belong to are in no orgs.csv: their families get no school from them (warning)"
+        "roster0.csv: 2 organizations are not in orgs.csv: families get no school from them (warning)"
     ]
 
 

@@ -109,7 +109,7 @@ def test_catalogs_get_the_spoken_texts() -> None:
 def test_orphaned_pair_is_reported_with_its_line(library: Library) -> None:
     source = parse_yaml('spoken:\n  - written: "No such text."\n    said: "x"\n', "flows/spoken.yaml")
     (problem,) = find_orphans(source, library.flows, library.texts.values(), library.facts)
-    assert str(problem).startswith("flows/spoken.yaml:2:") and "no text reads 'No such text.'" in str(problem)
+    assert str(problem).startswith("flows/spoken.yaml:2:") and "no text is 'No such text.'" in str(problem)
     assert not list(
         find_orphans(parse_yaml(FILE.read_text(), str(FILE)), library.flows, library.texts.values(), library.facts)
     )
@@ -118,9 +118,9 @@ def test_orphaned_pair_is_reported_with_its_line(library: Library) -> None:
 @pytest.mark.parametrize(
     ("pairs", "wrong"),
     [
-        ('  - written: "A."\n    said: "{office_phone}"\n', "{office_phone} does not stand in the written text"),
+        ('  - written: "A."\n    said: "{office_phone}"\n', "{office_phone} is not in the written text"),
         ('  - written: "A."\n    said: "{office_phone"\n', "a brace is not closed"),
-        ('  - written: "A."\n    said: "B."\n  - written: "A."\n    said: "C."\n', "'A.' stands here twice"),
+        ('  - written: "A."\n    said: "B."\n  - written: "A."\n    said: "C."\n', "'A.' appears twice"),
         ('  - written: "A."\n', "said"),
     ],
 )

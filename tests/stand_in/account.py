@@ -36,49 +36,49 @@ class Holdings:
     status: str = "active"
     type: str = "Full"
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    runtime: dict[str, dict[str, Any]] = field(default_factory=dict)
+    services: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    def own(self, number: str, **given: object) -> None:
+    def own(self, number: str, **params: object) -> None:
         """Add a number with these fields. A field that Twilio doesn't have raises ValueError."""
-        self.numbers[number] = _set(OF_A_NUMBER, given) | {"phone_number": number}
+        self.numbers[number] = _set(OF_A_NUMBER, params) | {"phone_number": number}
 
-    def serve(self, sid: str, **given: object) -> None:
+    def serve(self, sid: str, **params: object) -> None:
         """Add a Messaging Service with these fields."""
-        self.runtime[sid] = _set(OF_A_SERVICE, given) | {"sid": sid}
+        self.services[sid] = _set(OF_A_SERVICE, params) | {"sid": sid}
 
 
 def answer(ledger: "Ledger", method: str, path: str, query: str) -> dict[str, Any] | None:
     """Return the document, or None for another path. Raises RequestRefusedError."""
-    held, given = ledger.holdings, dict(parse_qsl(query, keep_blank_values=True))
-    if held.status == "closed":
+    holdings, params = ledger.holdings, dict(parse_qsl(query, keep_blank_values=True))
+    if holdings.status == "closed":
         raise RequestRefusedError(20005, "Account not active", 403)
     if (found := SERVICE.fullmatch(path)) and method == "GET":
-        return _service(held, found[1])
+        return _service(holdings, found[1])
     whose = ACCOUNT.fullmatch(path) or NUMBERS.fullmatch(path)
     if not whose or whose[1] != ledger.account_sid or method != "GET":
         return None
     if NUMBERS.fullmatch(path):
-        return _numbers(held, given)
-    return {"sid": ledger.account_sid, "status": held.status, "type": held.type, "friendly_name": "District"}
+        return _numbers(holdings, params)
+    return {"sid": ledger.account_sid, "status": holdings.status, "type": holdings.type, "friendly_name": "District"}
 
 
-def _service(held: Holdings, sid: str) -> dict[str, Any]:
-    if sid not in held.runtime:
+def _service(holdings: Holdings, sid: str) -> dict[str, Any]:
+    if sid not in holdings.services:
         raise RequestRefusedError(20404, f"The requested resource /Services/{sid} was not found", 404)
-    return held.runtime[sid]
+    return holdings.services[sid]
 
 
-def _numbers(held: Holdings, given: dict[str, str]) -> dict[str, Any]:
+def _numbers(holdings: Holdings, params: dict[str, str]) -> dict[str, Any]:
     """List the numbers that contain the requested number, as Twilio's filter does."""
-    unknown = set(given) - {"PhoneNumber", "PageSize", "Page"}
-    wanted = given.get("PhoneNumber", "")
+    unknown = set(params) - {"PhoneNumber", "PageSize", "Page"}
+    wanted = params.get("PhoneNumber", "")
     if unknown or not PHONE.fullmatch(wanted):
         raise RequestRefusedError(20001, f"Invalid parameter {', '.join(sorted(unknown)) or 'PhoneNumber'}")
-    rows = [row for number, row in held.numbers.items() if wanted in number]
+    rows = [row for number, row in holdings.numbers.items() if wanted in number]
     return {"incoming_phone_numbers": rows, "page": 0, "page_size": 50, "next_page_uri": None}
 
 
-def _set(fields: dict[str, Any], given: dict[str, object]) -> dict[str, Any]:
-    if unknown := set(given) - set(fields):
+def _set(fields: dict[str, Any], params: dict[str, object]) -> dict[str, Any]:
+    if unknown := set(params) - set(fields):
         raise ValueError(f"no such field: {unknown}")
-    return fields | given
+    return fields | params

@@ -108,7 +108,7 @@ def read_voice(status: int | None, content_type: str, text: str) -> Heard:
         check(text, "Voice")
     root = ElementTree.fromstring(text) if error is None and text else ElementTree.Element("Response")
     gather = root.find("Gather")
-    given: dict[str, Any] = {} if gather is None else gather.attrib
+    attributes: dict[str, Any] = {} if gather is None else gather.attrib
     return Heard(
         status=status,
         text=text,
@@ -116,8 +116,8 @@ def read_voice(status: int | None, content_type: str, text: str) -> Heard:
         asked=[] if gather is None else [_words(verb) for verb in gather.findall("Say")],
         said=[_words(verb) for verb in root.findall("Say")],
         languages={verb.get("language", "") for verb in root.iter("Say")},
-        action=given.get("action"),
-        seconds=int(given["timeout"]) if "timeout" in given else None,
+        action=attributes.get("action"),
+        seconds=int(attributes["timeout"]) if "timeout" in attributes else None,
         hangs_up=root.find("Hangup") is not None,
     )
 

@@ -107,9 +107,9 @@ class TwilioProcess:
         media: dict[str, Any] = self._control("media")
         return media
 
-    def arrange(self, what: str, **given: object) -> None:
+    def arrange(self, action: str, **arguments: object) -> None:
         """Call fail_next, calm, number, opt_out, close_window, plan, or put_media with its arguments."""
-        self._control(what, given)
+        self._control(action, arguments)
 
     def wait_for(self, check: Callable[[Self], T], timeout: float = 5.0) -> T:
         """Return the first true value of `check(self)`, called every 20 ms. Raises TimeoutError."""
@@ -124,19 +124,19 @@ class TwilioProcess:
         """Wait until every callback is posted and answered. Raises TimeoutError."""
         self.wait_for(lambda twilio: twilio._control("pending") == 0, timeout)
 
-    def inbound(self, url: str, **given: Any) -> Inbound:
+    def inbound(self, url: str, **arguments: Any) -> Inbound:
         """Post an inbound message. For the arguments, see TwilioStandIn.inbound."""
-        answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **given)
+        answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **arguments)
         self._control(
             "heard_from", {"number": answer.params.get("From", ""), "opt_out_type": answer.params.get("OptOutType", "")}
         )
         return answer
 
-    def _control(self, name: str, given: Mapping[str, object] | None = None) -> Any:
+    def _control(self, name: str, arguments: Mapping[str, object] | None = None) -> Any:
         connection = http.client.HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
-            method = "GET" if given is None else "POST"
-            connection.request(method, f"/_control/{name}", None if given is None else json.dumps(given))
+            method = "GET" if arguments is None else "POST"
+            connection.request(method, f"/_control/{name}", None if arguments is None else json.dumps(arguments))
             answer = connection.getresponse()
             document = json.loads(answer.read())
         finally:

@@ -33,10 +33,10 @@ class Aimed(TwilioHttpClient):  # type: ignore[misc, unused-ignore]
         super().__init__(timeout=timeout)
         self.base = urlsplit(base)
 
-    def request(self, method: str, url: str, *args: Any, **given: Any) -> Response:
+    def request(self, method: str, url: str, *args: Any, **options: Any) -> Response:
         """Send the request to the other host."""
         target = urlsplit(url)._replace(scheme=self.base.scheme, netloc=self.base.netloc)
-        return super().request(method, target.geturl(), *args, **given)
+        return super().request(method, target.geturl(), *args, **options)
 
 
 def aimed_client(base: str, account_sid: str, auth_token: str, timeout: float = 2.0) -> Client:

@@ -123,7 +123,7 @@ class TwilioStandIn(Ledger):
         """Wait until every callback is posted and answered. Raises TimeoutError."""
         self.wait_for(lambda twilio: twilio.pending == 0, timeout)
 
-    def inbound(self, url: str, **given: Any) -> Inbound:
+    def inbound(self, url: str, **options: Any) -> Inbound:
         """Post an inbound message of a family.
 
         Keywords are Twilio's field names (From=, Body=, MessageSid=, …). The other fields follow the channel of From,
@@ -136,6 +136,6 @@ class TwilioStandIn(Ledger):
 
         As at Twilio, WhatsApp's window opens, and OptOutType STOP or START takes effect.
         """
-        answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **given)
+        answer = send_inbound(url, self.account_sid, self.auth_token, self.reach, **options)
         self.heard_from(answer.params.get("From", ""), answer.params.get("OptOutType", ""))
         return answer

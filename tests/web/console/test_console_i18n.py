@@ -88,7 +88,7 @@ def test_check_reports_missing_catalog_entries(tmp_path: Path, library: Library)
     errors = [
         line for line in lint.find_content_problems(tmp_path, library, date(2026, 11, 24))[0] if "console" in line
     ]
-    assert any("not drafted yet: 'Brand new'" in line for line in errors)
+    assert any("not translated yet: 'Brand new'" in line for line in errors)
     assert any("{numero}" in line for line in errors) and all(
         line.startswith(str(lint.CONSOLE_TEMPLATE_PATH.parent)) for line in errors
     )

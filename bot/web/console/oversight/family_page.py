@@ -117,12 +117,15 @@ def _read_number() -> str:
 def _export_conversation_today(runtime: Runtime, address_hashes: list[str]) -> dict[str, list[dict[str, Any]]]:
     """Return the conversation of the last 24 hours. Only Redis has it."""
     try:
-        found = [runtime.conversations.find(address_hash) for address_hash in address_hashes]
+        conversations = [runtime.conversations.find(address_hash) for address_hash in address_hashes]
     except RedisError:
         problem = "Redis isn't available. To get today's conversation, make the copy again later."
         return {TODAY_SECTION: [{"missing": problem}]}
     turns = [
-        {"who": speaker, "text": text} for conversation in found if conversation for speaker, text in conversation.turns
+        {"who": speaker, "text": text}
+        for conversation in conversations
+        if conversation
+        for speaker, text in conversation.turns
     ]
     return {TODAY_SECTION: turns} if turns else {}
 
@@ -136,8 +139,8 @@ def format_readable_copy(export: dict[str, Any]) -> str:
         lines += [table.replace("_", " ").upper(), ""]
         for row in rows:
             for name, value in row.items():
-                shown = "(a sound file, only in the JSON copy)" if name == "audio" else value
-                lines.append(f"  {name.replace('_', ' ')}: {shown}")
+                text = "(a sound file, only in the JSON copy)" if name == "audio" else value
+                lines.append(f"  {name.replace('_', ' ')}: {text}")
             lines.append("")
     return "\n".join(lines)
 
