@@ -18,6 +18,8 @@ OTHER_FILES = [
 ]
 """The catalog `console.pot` holds every text of the console."""
 MAX_SENTENCE_WORDS = 25
+STORED_VALUES = {"leader agreed, told staff"}
+"""Values in databases of earlier releases."""
 FAMILY_TEXT_FILES = {"bot/content/texts.py"}
 """Texts for families are warm and short. Their reviewers decide about words such as "nobody"."""
 
@@ -27,7 +29,8 @@ def test_code_has_no_banned_idiom(folder: str) -> None:
     for path in sorted((ROOT / folder).rglob("*.py")):
         if str(path.relative_to(ROOT)) in FAMILY_TEXT_FILES or path.name == "code.py":
             continue
-        found = [text[:90] for text in list_prose(path) if BANNED_IDIOMS.search(text)]
+        prose = [text for text in list_prose(path) if " " in text and text not in STORED_VALUES]
+        found = [text[:90] for text in prose if BANNED_IDIOMS.search(_drop_code(text))]
         assert found == [], path.relative_to(ROOT)
 
 

@@ -8,9 +8,9 @@ Write lines with `logging`. structlog renders them as JSON objects in production
 - Of an exception, only types, codes, and code locations are shown, never its message. SQLAlchemy's messages repeat
   parameters; those of Twilio and requests repeat phone numbers and addresses.
 
-`trace` follows one family's message. It is a keyed hash of the message's SID, computed at the webhook, and is carried
-in RQ jobs (`meta`) and deliveries up to the last status callback. Without DATA_KEY, it identifies no one. An
-announcement has its own trace (`a7`), which starts with its jobs.
+`trace` follows one family's message. It is a keyed hash of the message's SID, computed at the webhook. RQ jobs (`meta`)
+and deliveries carry it up to the last status callback. Without DATA_KEY, it identifies no one. An announcement has its
+own trace (`a7`), which starts with its jobs.
 """
 
 import logging

@@ -20,12 +20,12 @@ COUNTS_KEY = "puente:counts"
 
 WEBHOOK_SECONDS = Histogram(
     "puente_webhook_seconds",
-    "Time until Twilio had its answer (it waits 15 s), by webhook and by what became of it",
+    "Seconds until Twilio got its response (it waits 15), by webhook and result",
     ("webhook", "result"),
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
 )
-MESSAGES_IN = Counter("puente_messages_in", "Messages that came in, by channel", ("channel",))
-STORE_ERRORS = Counter("puente_store_errors", "Messages for which Redis or the database was away", ("store",))
+MESSAGES_IN = Counter("puente_messages_in", "Inbound messages, by channel", ("channel",))
+STORE_ERRORS = Counter("puente_store_errors", "Messages for which Redis or the database was unavailable", ("store",))
 
 RESULT_BY_STATUS_CLASS = {2: "ok", 4: "refused", 5: "failed"}
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ MAX_FACT_AGE_DAYS = {"fast": 14, "medium": 120, "slow": 365}
 LIVE_FACT_IDS = frozenset({"school_status", "what_is_held"})
 """Values that flows state like facts but that come from the database.
 
-They are the status of the family's school, which is empty unless a verified status is current, and the summary of the
-data that Puente holds about the family.
+One is the status of the family's school, which is empty unless a verified status is current. The other is the summary
+of the data that Puente holds about the family.
 """
 DATA_SUMMARY_FACT_ID = "what_is_held"
 

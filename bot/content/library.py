@@ -120,8 +120,8 @@ def _try_load(problems: list[Problem], load: Callable[[], R]) -> R | None:
     """Return what `load` returns. Collect its problems, so that the problems of all files appear together."""
     try:
         return load()
-    except SourceError as bad:
-        problems += bad.problems
+    except SourceError as error:
+        problems += error.problems
         return None
 
 

@@ -54,8 +54,8 @@ def _check_catalog(root: Path, file: str, language: str, messages: list[Message]
         return [f"{file}:1:1: the district lists '{language}': create this catalog"], []
     try:
         catalog = parse_po(language, path.read_bytes())
-    except SourceError as bad:
-        return [f"{file}:{problem.line}:{problem.column}: {problem.message}" for problem in bad.problems], []
+    except SourceError as error:
+        return [f"{file}:{problem.line}:{problem.column}: {problem.message}" for problem in error.problems], []
     errors = list(_check_texts(file, language, catalog, messages))
     fuzzy_count = sum(1 for message in catalog if message.id and message.fuzzy)
     if not fuzzy_count:

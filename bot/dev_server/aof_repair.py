@@ -2,7 +2,7 @@
 [-- SERVER…]`.
 
 If the disk is full, the server truncates a partly written command and writes it again later. After a rewrite, its file
-is not open for appending (seen with valkey 9.1.2), so the truncated part becomes zero bytes, and the next start fails
+is not open for appending (seen with valkey 9.1.2). The truncated part then becomes zero bytes, and the next start fails
 with "Bad file format". The second time, the server truncates too much, and the end of a valid command becomes zeros. A
 power cut leaves zeros too (github.com/valkey-io/valkey/issues/1148). The repair removes zeros and the partial command
 before them, and keeps every complete command.

@@ -1,8 +1,7 @@
 """Store what an import must remember across a whole file in a temporary SQLite file instead of memory.
 
-SQLite makes the file readable only by its owner and unlinks it when it opens it, so that it disappears with the
-process, even after a kill. It contains IDs of the district's system, school IDs, and keyed hashes, but no name or
-number.
+SQLite makes the file readable only by its owner and unlinks it at once. The file therefore disappears with the process,
+even after a kill. It contains IDs of the district's system, school IDs, and keyed hashes, but no name or number.
 """
 
 import sqlite3
@@ -85,9 +84,9 @@ class ImportWorkspace:
         count: int = self._db.execute("SELECT COUNT(*) FROM met WHERE what = ?", (status,)).fetchone()[0]
         return count
 
-    def record_placements(self, places: Iterable[tuple[str, str, bool]]) -> None:
+    def record_placements(self, placements: Iterable[tuple[str, str, bool]]) -> None:
         """Record for a dry run which families belong to which schools, and whether they did before."""
-        self._db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", places)
+        self._db.executemany("INSERT OR IGNORE INTO named VALUES (?, ?, ?)", placements)
 
     def list_placements(self, person: str) -> list[str]:
         """List the schools of this family that the dry run recorded."""

@@ -174,7 +174,7 @@ def test_call_of_dead_worker_is_found_and_not_placed_again(district: District) -
     launch.start(district.runtime, announcement)
     with district.runtime.database.write() as db:
         (row,) = recipients.claim(db, announcement, "voice", 10, now())
-    district.runtime.channel.call(OutgoingMessage(row.id, f"voice:{A}", "…", machines=True))
+    district.runtime.channel.call(OutgoingMessage(row.id, f"voice:{A}", "…", should_detect_machine=True))
     for seconds in (31, 70, 110):
         with time_machine.travel(NOW + timedelta(seconds=seconds)):
             broadcast(district.runtime, announcement, 0)

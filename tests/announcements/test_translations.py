@@ -86,7 +86,7 @@ def test_approved_sentence_is_offered_again(translated: District, google: Google
     [
         (["", "Llame al {office_phone}."], "has no translation"),
         (["Hay una feria.", "Llame a la oficina."], "{office_phone}"),
-        (["Hay una feria."], "changed meanwhile"),
+        (["Hay una feria."], "changed in the meantime"),
     ],
 )
 def test_translation_missing_a_placeholder_cannot_be_approved(

@@ -125,7 +125,7 @@ def test_console_shows_and_edits_leaders(runtime: Runtime, logged_in: Callable[[
     assert "Pat Moore made a request on" in told and "The same call covers yours." in told
     send(ana, f"{HOME}/requests/1")
     refused = send(pat, f"{HOME}/1/ask", why="once more")
-    assert refused.status_code == 409 and "was called by Ana Ruiz less than a week ago" in refused.text
+    assert refused.status_code == 409 and "Ana Ruiz called" in refused.text and "less than a week ago" in refused.text
     assert send(pat, f"{HOME}/1", **form).status_code == 403
     assert "Imam" in send(ana, f"{HOME}/1", **{**form, "name": "Imam Ali"}).text
     with time_machine.travel(NOW + timedelta(days=90)):

@@ -107,9 +107,9 @@ def test_draft_translation_carries_a_notice(library: Library) -> None:
 
 
 def test_unknown_language_or_school_lists_choices(library: Library) -> None:
-    with pytest.raises(ClickException, match="choose en, es"):
+    with pytest.raises(ClickException, match="Choose en, es"):
         build_handout(library, "xx")
-    with pytest.raises(ClickException, match="choose lincoln"):
+    with pytest.raises(ClickException, match="Choose lincoln"):
         handout_of(settings.load_settings(), library, {}, "en", "hogwarts", NOW)
 
 

@@ -178,5 +178,5 @@ def test_unwritable_var_folder_is_reported(tmp_path: Path, run: Start) -> None:
 
 
 def test_unreachable_database_is_reported(tmp_path: Path) -> None:
-    with pytest.raises(StartupError, match="see DATABASE_URL"):
+    with pytest.raises(StartupError, match="check DATABASE_URL"):
         migrate_database(f"sqlite:///{tmp_path}/no/such/folder/puente.db")

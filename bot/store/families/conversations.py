@@ -1,8 +1,8 @@
-"""The conversation of the day, in Redis: sealed, for 24 hours, changed by one process at a time.
+"""Conversations of the last 24 hours, encrypted in Redis. One process at a time changes a conversation.
 
-Two scripts, one at the door and one on the way out.  `enter` looks whether the message was answered before, and takes
-the family's lock (an owner token with an expiry, so that a killed process frees it).  `leave` saves the conversation
-and the reply **only while the lock is still ours**: whoever was too slow cannot write over the one who came after.
+`acquire` checks whether the message was answered before, and takes the family's lock. The lock is an owner token that
+expires, so a killed process releases it. `save_and_release` saves the conversation and the reply only while the lock
+is still held. A slow process can't overwrite the work of the next one.
 """
 
 import json
@@ -17,9 +17,9 @@ from bot.store.families import flow_stats, rate_limits
 from bot.store.families.rate_limits import MessageRateLimit, RateLimitResult
 
 CONVERSATION_TTL_SECONDS = 24 * 3600
-"""How long a conversation is kept, and WhatsApp's service window, which is as long (twilio.md, section 3)."""
+"""How long a conversation is kept. WhatsApp's service window is as long (Twilio: WhatsApp key concepts)."""
 CONVERSATION_LOCK_MS = 8_000
-"""Longer than any message takes, shorter than Twilio's 15 s: a retry after a kill -9 still gets its answer."""
+"""Longer than any message takes, and shorter than Twilio's 15 seconds. So a retry after a kill -9 gets its reply."""
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +66,10 @@ FlowStepCounts = tuple[str, list[str]] | None
 
 @dataclass
 class Conversation:
-    """Where a family stands: the pure part as plain data (`talk`), and which notices it has had today.
+    """The state of a conversation: `talk` is the dialog state as plain data, and `noticed` lists today's notices.
 
-    `contact`, `stopped`, `notes` and `told` repeat what the database says of the contact, so that most messages need
-    no query; whoever changes that elsewhere calls `forget`.
+    `contact`, `stopped`, `notes`, and `told` repeat what the database says about the contact, so that most messages
+    need no query. Code that changes them elsewhere calls `discard`.
     """
 
     talk: dict[str, Any] = field(default_factory=dict)
@@ -79,27 +79,27 @@ class Conversation:
     notes: dict[str, str] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
     turns: list[list[str]] = field(default_factory=list)
-    """The last turns, [who, text], masked: they go with a case that is opened."""
+    """The last turns, [author, text], masked. A case that is opened stores them."""
     asked: bool = False
-    """We wrote last, unasked; the family's next message is an answer."""
+    """Whether we wrote last without being asked, so that the next message is an answer."""
     spoke: bool = False
-    """The family sends voice notes: answers go by voice too, where somebody has recorded them."""
+    """Whether the family sends voice notes, and gets recorded replies where there are any."""
 
 
 @dataclass(frozen=True)
 class AcquireResult:
-    """What `enter` found: `seen` (with the reply), `busy`, or `go` (with the conversation, the lock is ours)."""
+    """The result of `acquire`: `seen` (with the reply), `busy`, or `go` (with the conversation and the lock)."""
 
     outcome: Literal["seen", "busy", "go"]
     reply: str = ""
     conversation: Conversation = field(default_factory=Conversation)
     active_case_id: int | None = None
-    """The case about which a person talks with this family."""
+    """The case in which staff write with this family now."""
     rate_status: RateLimitResult = "free"
 
 
 class ConversationStore:
-    """All conversations of the last day.  `family` is always the keyed hash of an address."""
+    """Reads and writes the conversations of the last day. `family` is always the keyed hash of an address."""
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
@@ -112,7 +112,7 @@ class ConversationStore:
     def acquire(
         self, family: str, message_sid: str, owner: str, rate_limit: MessageRateLimit | None = None
     ) -> AcquireResult:
-        """Ask to handle this message as `owner` (a random token); it is counted, if it was not seen before."""
+        """Take the lock for this message as `owner`, a random token. A message that is not a repeat is counted."""
         keys = [
             _build_reply_key(message_sid),
             _build_lock_key(family),
@@ -132,21 +132,21 @@ class ConversationStore:
         return AcquireResult(outcome.decode(), "", self._decrypt(found, family), case, over.decode() or "free")
 
     def count_message(self, family: str, rate_limit: MessageRateLimit) -> RateLimitResult:
-        """Count a message that never comes to `enter` (a code that somebody checks): it makes nobody a stranger."""
+        """Count a message that is answered without a conversation, such as CHECK. It does not count as a stranger's."""
         found: bytes = self._count_script(
             keys=rate_limits.build_keys(family), args=[*rate_limits.build_script_limits(rate_limit), 1]
         )
         return cast(RateLimitResult, found.decode())
 
     def set_active_case(self, family: str, case_id: int | None) -> None:
-        """A person talks with this family from now on (None: no more); a question of the helper's is dropped."""
+        """Set the case in which staff write with this family, or None. A pending question is dropped."""
         if case_id is None:
             self.redis.delete(_build_active_case_key(family))
         elif self.redis.set(_build_active_case_key(family), case_id, get=True) is None:
             self.discard(family)
 
     def get_window_seconds(self, family: str) -> int:
-        """How long WhatsApp's service window is still open; 0 if it is not."""
+        """Return how many seconds WhatsApp's service window is still open, or 0."""
         left = self.redis.ttl(_build_window_key(family))
         return max(0, int(left))
 
@@ -159,13 +159,13 @@ class ConversationStore:
         reply: str,
         counts: FlowStepCounts = None,
     ) -> bool:
-        """Save both and free the family; False (and nothing saved) if the lock was no longer ours.
+        """Save the conversation and the reply, and release the lock. Return False, and save nothing, if it was lost.
 
-        `counts`: the key of a month's figures and what is one more there (store/families/flow_stats).
+        `counts` is the key of the month's statistics and the fields to increment (store/families/flow_stats).
         """
-        sealed = self._encrypt(conversation, family)
-        told = self._vault.encrypt_bytes(reply.encode(), f"reply:{message_sid}")
-        args: list[str | bytes | int] = [owner, CONVERSATION_TTL_SECONDS, told, sealed]
+        encrypted = self._encrypt(conversation, family)
+        encrypted_reply = self._vault.encrypt_bytes(reply.encode(), f"reply:{message_sid}")
+        args: list[str | bytes | int] = [owner, CONVERSATION_TTL_SECONDS, encrypted_reply, encrypted]
         args += [message_sid, rate_limits.MAX_MESSAGES_PER_DAY]
         keys = [
             _build_reply_key(message_sid),
@@ -180,22 +180,22 @@ class ConversationStore:
         return bool(self._save_and_release_script(keys=keys, args=args))
 
     def record_answered(self, message_sid: str) -> None:
-        """A message that never came to `enter` was answered.  Raises RedisError."""
+        """Record that a message was answered without a conversation. Raises `RedisError`."""
         self.redis.set(_build_answered_mark_key(message_sid), 1, ex=CONVERSATION_TTL_SECONDS)
 
     def is_answered(self, message_sid: str) -> bool:
-        """Whether this message was answered within the day."""
+        """Return whether this message was answered within the last day."""
         return bool(self.redis.exists(_build_reply_key(message_sid), _build_answered_mark_key(message_sid)))
 
     def lock_for_outgoing(self, family: str, owner: str) -> Conversation | None:
-        """The conversation, locked, for a message of our own; None while the family's own message is handled."""
+        """Lock and return the conversation for a message of ours, or None while the family's own message is handled."""
         if not self.redis.set(_build_lock_key(family), owner, nx=True, px=CONVERSATION_LOCK_MS):
             return None
         found = self.redis.get(_build_conversation_key(family))
         return self._decrypt(found, family)
 
     def save_outgoing(self, family: str, owner: str, conversation: Conversation) -> bool:
-        """Save what a message of our own changed; WhatsApp's window stays as it was. False if the lock was lost."""
+        """Save what a message of ours changed. WhatsApp's window stays as it was. Return False if the lock was lost."""
         sealed = self._encrypt(conversation, family)
         return bool(
             self._save_script(
@@ -205,20 +205,22 @@ class ConversationStore:
         )
 
     def release(self, family: str, owner: str) -> None:
-        """Free the family, if the lock is still ours."""
+        """Release the lock if `owner` still holds it."""
         self._release_script(keys=[_build_lock_key(family)], args=[owner])
 
     def discard(self, family: str) -> None:
-        """Start from the database again with the family's next message."""
+        """Delete the conversation, so that the next message starts from the database."""
         self.redis.delete(_build_conversation_key(family))
 
     def discard_and_unlock(self, family: str) -> None:
-        """Whoever handles a message of this family just now keeps nothing of it: the lock is theirs no more."""
+        """Delete the conversation and the lock. A process that handles a message of this family now saves nothing."""
         self.redis.delete(_build_conversation_key(family), _build_lock_key(family))
 
     def erase(self, family: str, except_message_sid: str = "") -> None:
-        """Nothing of this family is kept here any more, not even that it wrote; nor what it was answered, `but` for
-        the message that erased it.  A message that comes a second time is still known, and answered with nothing."""
+        """Delete everything about this family, including its replies, except the one to `except_message_sid`.
+
+        A message that Twilio repeats is still recognized and gets an empty reply.
+        """
         pipe = self.redis.pipeline()
         for sid in (one.decode() for one in self._list_answered_sids(family)):
             if sid != except_message_sid:
@@ -233,7 +235,7 @@ class ConversationStore:
         pipe.execute()
 
     def find(self, family: str) -> Conversation | None:
-        """What is kept of the day, to be shown; None if nothing is."""
+        """Return the stored conversation, or None."""
         found = self.redis.get(_build_conversation_key(family))
         return self._decrypt(found, family) if found else None
 
@@ -241,33 +243,35 @@ class ConversationStore:
         return cast(list[bytes], self.redis.lrange(_build_answered_list_key(family), 0, -1))
 
     def rewrite_append_only_file(self) -> bool:
-        """Have Redis write its append-only file anew: it holds all that was ever written, what has run out or was
-        erased too, until then (for months, where little is written).  False where it has none, or will not."""
+        """Have Redis rewrite its append-only file, which still holds expired and erased values.
+
+        Return False if Redis has no such file, or refuses.
+        """
         try:
             enabled = self.redis.info("persistence").get("aof_enabled")
             return bool(enabled and self.redis.bgrewriteaof())
-        except ResponseError as error:  # at work already; or a managed service, which sees to its files itself
-            log.info("append-only file not written anew: %s", type(error).__name__)
+        except ResponseError as error:  # a rewrite runs already, or a managed service does it
+            log.info("append-only file not rewritten: %s", type(error).__name__)
             return False
 
     def has_pending_question(self, family: str) -> bool:
-        """Whether a question of ours waits for this family's answer."""
+        """Return whether a question waits for this family's answer."""
         found = self.redis.get(_build_conversation_key(family))
         talk = self._decrypt(found, family).talk
         return bool(talk.get("state") or talk.get("held") or talk.get("later"))
 
     def find_pending_step(self, family: str) -> tuple[str, str] | None:
-        """The flow and step of the question that waits for this family's answer, if one does."""
+        """Return the flow and step of the question that waits for this family's answer, or None."""
         found = self.redis.get(_build_conversation_key(family))
         state = self._decrypt(found, family).talk.get("state")
         return (state["flow"], state["step"]) if state and state["step"] else None
 
     def is_window_open(self, family: str) -> bool:
-        """Whether the family wrote within the last 24 hours (WhatsApp's service window)."""
+        """Return whether the family wrote within the last 24 hours (WhatsApp's service window)."""
         return bool(self.redis.exists(_build_window_key(family)))
 
     def check_windows_open(self, families: list[str]) -> list[bool]:
-        """The same for many families, in one request."""
+        """Return the same for many families, with one request."""
         pipe = self.redis.pipeline(transaction=False)
         for family in families:
             pipe.exists(_build_window_key(family))
@@ -277,7 +281,7 @@ class ConversationStore:
         return self._vault.encrypt_bytes(json.dumps(vars(conversation)).encode(), _build_conversation_key(family))
 
     def _decrypt(self, encrypted: Any, family: str) -> Conversation:
-        """A conversation that no key opens any more starts anew: better a menu than no answer."""
+        """Decrypt a conversation. One that no key decrypts starts over: a menu is better than no reply."""
         try:
             return (
                 Conversation(**json.loads(self._vault.decrypt_bytes(encrypted, _build_conversation_key(family))))
@@ -305,7 +309,7 @@ def _build_window_key(family: str) -> str:
 
 
 def _build_answered_list_key(family: str) -> str:
-    """The messages of the day whose answers are kept, so that erasing finds them."""
+    """Return the key of the list of answered messages, which erasure reads."""
     return f"puente:answered:{family}"
 
 

@@ -21,7 +21,7 @@ from bot.base.phone_numbers import get_region
 from bot.base.redis_client import RATE_LIMIT_KEY_PREFIX
 
 RateLimitResult = Literal["free", "tell", "silent", "crowd"]
-"""`tell`: over the rate limit, and not told yet. `silent`: told already. `crowd`: too many new phones at once."""
+"""`tell`: over the rate limit, without a notice yet. `silent`: has had it. `crowd`: too many new phones at once."""
 
 RATE_WINDOW_MINUTES = 10
 MAX_MESSAGES_PER_TEN_MINUTES, MAX_MESSAGES_PER_DAY = 60, 300
