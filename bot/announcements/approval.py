@@ -75,7 +75,9 @@ def get_approval_status(
     other_approvers = valid_approvers - announcement.writers
     required_count = 2 if families > district.announcements.two_people_over else 1
     needs_sender = announcement.sender in district.announcements.released_by_sender
-    missing_sender = announcement.sender if needs_sender and announcement.sender not in valid_approvers else None
+    missing_sender = None
+    if needs_sender and announcement.sender not in valid_approvers:
+        missing_sender = announcement.sender
     missing_count = max(0, required_count - len(other_approvers))
     return ApprovalStatus(tuple(sorted(valid_approvers)), missing_count, missing_sender)
 

@@ -150,7 +150,9 @@ class AnnouncementMessageBuilder:
     def _find_call_script(self, db: Transaction, language: str) -> tuple[str, ...]:
         library = get_localized_library(self._runtime, language)
         script = build_call_script(library, self._announcement, language, self._wordings.get(language))
-        return script if can_read_aloud(db, library, language, script) else ()
+        if not can_read_aloud(db, library, language, script):
+            return ()
+        return script
 
     def _handle_daily_limit(self, row: Recipient, current_time: datetime) -> RecipientChange:
         """After WhatsApp's daily limit, send an SMS or wait until the limit allows more."""
@@ -170,7 +172,9 @@ class AnnouncementMessageBuilder:
         if announcement.kind not in CONSENT_EXEMPT_KINDS and not family.has_consented:
             return NO_CONSENT_REASON
         has_mark = get_translation_mark(row.language, self._wordings.get(row.language))
-        return UNAPPROVED_LANGUAGE_REASON if has_mark and announcement.unapproved == "hold" else ""
+        if has_mark and announcement.unapproved == "hold":
+            return UNAPPROVED_LANGUAGE_REASON
+        return ""
 
     def load_addresses(self, db: Transaction, rows: list[Recipient]) -> dict[str, str]:
         """Return the addresses that these rows were sent to, as Twilio's list shows them, by row ID."""
@@ -179,7 +183,9 @@ class AnnouncementMessageBuilder:
         for row in rows:
             family = families_by_contact.get(row.contact_id)
             address = family.address if family else ""
-            addresses[row.id] = extract_number(address) if row.channel == "sms" else address
+            if row.channel == "sms":
+                address = extract_number(address)
+            addresses[row.id] = address
         return addresses
 
     def _load_families(self, db: Transaction, rows: Iterable[Recipient]) -> dict[int, _CurrentFamily]:

@@ -91,8 +91,7 @@ def build_preview(runtime: Runtime, announcement: Announcement) -> AnnouncementP
             for route in stream_routes(runtime, announcement, stream_families(db, announcement.audience))
             if route.family.role != "leader"
         ]
-        leaders = get_leader_audience(announcement)
-        leader_routes = list(stream_routes(runtime, announcement, stream_families(db, leaders))) if leaders else []
+        leader_routes = _list_leader_routes(db, runtime, announcement)
         by_language = load_current_translations(db, announcement)
         minutes = _estimate_minutes_by_language(db, runtime, announcement, by_language)
     routes = [*family_routes, *leader_routes]
@@ -116,6 +115,13 @@ def build_preview(runtime: Runtime, announcement: Announcement) -> AnnouncementP
     return AnnouncementPreview(tuple(previews), dict(unreached), len(routes), len(leader_routes), dollars)
 
 
+def _list_leader_routes(db: Transaction, runtime: Runtime, announcement: Announcement) -> list[RecipientRoute]:
+    leaders = get_leader_audience(announcement)
+    if leaders is None:
+        return []
+    return list(stream_routes(runtime, announcement, stream_families(db, leaders)))
+
+
 def _estimate_minutes_by_language(
     db: Transaction, runtime: Runtime, announcement: Announcement, by_language: Mapping[str, AnnouncementTranslation]
 ) -> dict[str, int]:
@@ -130,7 +136,9 @@ def _estimate_minutes_by_language(
 
 
 def _get_route_key(route: RecipientRoute) -> tuple[str, str]:
-    return route.family.language, "template" if route.template else route.channel
+    if route.template:
+        return route.family.language, "template"
+    return route.family.language, route.channel
 
 
 @dataclass(frozen=True)
@@ -152,12 +160,15 @@ def _build_language_preview(
     language, wording = language_input.language, language_input.wording
     text = messages.render_body("text", language)
     cost, mark = compute_sms_cost(text), get_translation_mark(language, wording)
-    is_held = bool(mark) and announcement.unapproved == "hold"
     sms, whatsapp, template, voice = (
         route_counts[(language, route)] for route in ("sms", "whatsapp", "template", "voice")
     )
-    uncallable_count = 0 if language_input.minutes else voice
-    sms, voice = sms + uncallable_count, voice - uncallable_count
+    held = uncallable_count = 0
+    if not language_input.minutes:
+        uncallable_count, sms, voice = voice, sms + voice, 0
+    if mark and announcement.unapproved == "hold":
+        held = sms + whatsapp + template + voice
+        sms = whatsapp = template = voice = 0
     rates = runtime.library.district.announcements.rates
     dollars = (
         sms * cost.segments * rates.sms_segment
@@ -170,20 +181,20 @@ def _build_language_preview(
         text=text,
         template=render_template_text(runtime, announcement, language, text),
         mark=mark,
-        reviewed_by=(wording.reviewed_by or "") if wording else "",
+        reviewed_by=(wording and wording.reviewed_by) or "",
         segments=cost.segments,
         is_gsm=cost.is_gsm,
-        sms_count=0 if is_held else sms,
-        whatsapp_count=0 if is_held else whatsapp,
-        template_count=0 if is_held else template,
-        call_count=0 if is_held else voice,
-        held=sms + whatsapp + template + voice if is_held else 0,
-        dollars=0.0 if is_held else round(dollars, 4),
+        sms_count=sms,
+        whatsapp_count=whatsapp,
+        template_count=template,
+        call_count=voice,
+        held=held,
+        dollars=round(dollars, 4),
         is_too_long=count_utf16_units(text) > MAX_MESSAGE_UNITS,
         script=prepare_spoken_text(
             render_text(get_localized_library(runtime, language), announcement, language, wording)
         ),
-        call_minutes=0 if is_held else voice * language_input.minutes,
+        call_minutes=voice * language_input.minutes,
         uncallable_count=uncallable_count,
     )
 

@@ -128,8 +128,9 @@ def _choose_sender(district: District) -> str:
     free = [sender for sender in senders if sender not in district.announcements.released_by_sender]
     free = free or list(senders)
     chain = district.on_call.get(RELEASER_ROLES[0])
-    people = chain.people if chain else ()
-    return next((person for person in people if person in free), free[0])
+    if chain is None:
+        return free[0]
+    return next((person for person in chain.people if person in free), free[0])
 
 
 def _save_catalog_draft(
@@ -201,7 +202,9 @@ def propose_release(runtime: Runtime, template_id: int, by: str) -> Announcement
 def _load_template(runtime: Runtime, template_id: int) -> tuple[AnnouncementTemplate, Announcement]:
     with runtime.database.read() as db:
         template = templates.find(db, template_id)
-        announcement = announcements.find(db, template.announcement_id) if template else None
+        announcement = None
+        if template:
+            announcement = announcements.find(db, template.announcement_id)
     if template is None or announcement is None:
         raise ReleaseError("This announcement template doesn't exist.")
     return template, announcement

@@ -44,7 +44,9 @@ def find_unknown_placeholders(text: str) -> list[str]:
 
 def get_sender_name(district: District, sender: str) -> str:
     """Return the name of the sender, or the district's name."""
-    return district.staff[sender].name if sender in district.staff else district.name
+    if sender in district.staff:
+        return district.staff[sender].name
+    return district.name
 
 
 def get_send_time(draft: AnnouncementDraft) -> datetime:
@@ -55,9 +57,8 @@ def get_send_time(draft: AnnouncementDraft) -> datetime:
 def fill_placeholders(text: str, district: District, draft: AnnouncementDraft, language: str = SOURCE_LANGUAGE) -> str:
     """Fill in the placeholders of a text."""
     sent_at = district.to_local_time(get_send_time(draft))
-    school = district.schools.get(draft.audience.schools[0]) if len(draft.audience.schools) == 1 else None
     values = {
-        "school": _isolate(school.name if school else district.name, language),
+        "school": _isolate(_get_place_name(district, draft), language),
         "date": dates.format_day(sent_at.date(), language),
         "time": _isolate(dates.format_clock_time(sent_at.time(), language), language),
         "district": _isolate(district.name, language),
@@ -77,10 +78,17 @@ def _isolate(value: str, language: str) -> str:
     return f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}"
 
 
+def _get_place_name(district: District, draft: AnnouncementDraft) -> str:
+    if len(draft.audience.schools) == 1:
+        return district.get_place_name(draft.audience.schools[0])
+    return district.name
+
+
 def build_rsvp_reply(link: str) -> str:
     """Return the reply that accepts the meeting of this link, or "" if it is not the page of a meeting."""
-    match = MEETING_LINK_PATTERN.search(link)
-    return f"GO {match[1]}" if match else ""
+    if match := MEETING_LINK_PATTERN.search(link):
+        return f"GO {match[1]}"
+    return ""
 
 
 def build_verification_link(public_base: str, code: str) -> str:
@@ -93,17 +101,18 @@ def render_text(
 ) -> str:
     """Return the text alone in this language, or in English without a complete translation."""
     english = announcement.text.strip()
-    translated = wording.text if wording and wording.is_complete else english
-    if language == SOURCE_LANGUAGE or translated == english:
+    if language == SOURCE_LANGUAGE or not wording or not wording.is_complete or wording.text == english:
         return fill_placeholders(english, library.district, announcement, SOURCE_LANGUAGE)
-    return fill_placeholders(translated, library.district, announcement, language)
+    return fill_placeholders(wording.text, library.district, announcement, language)
 
 
 def get_translation_mark(language: str, wording: AnnouncementTranslation | None) -> str:
     """Return "" (English or approved), "machine" (no person checked the translation), or "english"."""
     if language == SOURCE_LANGUAGE or (wording and wording.state == "approved"):
         return ""
-    return MACHINE_MARK if wording and wording.is_complete else ENGLISH_MARK
+    if wording and wording.is_complete:
+        return MACHINE_MARK
+    return ENGLISH_MARK
 
 
 def compose_body(

@@ -60,7 +60,9 @@ def run_command(request: CommandRequest, code: str) -> str | None:
     the database is away.
     """
     runtime, message = request.runtime, request.message
-    code_verification = look_up_code(runtime, code) if code else None
+    code_verification = None
+    if code:
+        code_verification = look_up_code(runtime, code)
     is_sent_back = bool(LINK_CODE_PATTERN.search(message.text))
     if code_verification and is_sent_back and _has_other_content(runtime, message.text, code_verification):
         return None
@@ -109,7 +111,9 @@ def _has_other_content(runtime: Runtime, text: str, verification: CodeVerificati
 def _extract_added_words(runtime: Runtime, text: str, announcement: Announcement | None) -> str:
     """Return the text without the sentences of the announcement in any language."""
     remaining = " ".join(LINK_PATTERN.sub(" ", text).split())
-    for sentence in _list_sent_sentences(runtime, announcement) if announcement else ():
+    if announcement is None:
+        return remaining
+    for sentence in _list_sent_sentences(runtime, announcement):
         remaining = re.sub(re.escape(sentence), " ", remaining, flags=re.IGNORECASE)
     return " ".join(remaining.split())
 
@@ -138,4 +142,6 @@ def _choose_language(runtime: Runtime, inbound: InboundMessage) -> str:
         understanding.lang in runtime.library.district.languages
         and understanding.lang_confidence >= MIN_LANGUAGE_CONFIDENCE
     )
-    return understanding.lang if is_sure and understanding.lang else "en"
+    if is_sure and understanding.lang:
+        return understanding.lang
+    return "en"

@@ -61,7 +61,7 @@ class PhoneNumberList:
 def parse_list(text: str) -> PhoneNumberList:
     """Parse a pasted list or a CSV file: the `phone` column, or the whole line. Raises `TooManyNumbersError`."""
     lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
-    cells = _read_phone_column(lines) if lines else []
+    cells = _read_phone_column(lines)
     parsed = [parse_e164(cell.strip().strip('"')) for cell in cells]
     numbers = tuple(dict.fromkeys(number for number in parsed if number))
     if len(numbers) > MAX_LISTED_NUMBERS:
@@ -71,6 +71,8 @@ def parse_list(text: str) -> PhoneNumberList:
 
 def _read_phone_column(lines: Sequence[str]) -> list[str]:
     """Return the cells of the phone column without the header, or all lines if there is no such column."""
+    if not lines:
+        return []
     delimiter = max(",;\t", key=lines[0].count)
     names = [name.strip().strip('"').casefold() for name in lines[0].split(delimiter)]
     column = next((index for index, name in enumerate(names) if name in PHONE_COLUMN_NAMES), None)

@@ -123,7 +123,9 @@ def count_absences(
 
 
 def _get_school_row(district: District, school: str | None) -> str:
-    return school if school in district.schools else UNKNOWN_ROW
+    if school in district.schools:
+        return school
+    return UNKNOWN_ROW
 
 
 def count_needs(
@@ -132,12 +134,17 @@ def count_needs(
     """Count a week's needs by kind, in a table by school and in a table by whether they were done in time."""
     cells = Counter[AttendanceCellKey]()
     for need in counted_needs:
-        is_in_time = need.closed_at is not None and need.closed_at < end
         cells[SCHOOL_TABLE, _get_school_row(district, need.school), need.kind] += 1
-        cells[STATE_TABLE, DONE_IN_TIME if is_in_time else STILL_OPEN, need.kind] += 1
+        cells[STATE_TABLE, _get_need_state(need, end), need.kind] += 1
     rows = [(SCHOOL_TABLE, row) for row in list_school_rows(district)]
     rows += [(STATE_TABLE, row) for row in NEED_STATES]
     return {(table, row, kind): cells[table, row, kind] for table, row in rows for kind in SUPPORT_NEED_KINDS}
+
+
+def _get_need_state(need: support_needs.CountedSupportNeed, end: datetime) -> str:
+    if need.closed_at is not None and need.closed_at < end:
+        return DONE_IN_TIME
+    return STILL_OPEN
 
 
 def average_weeks(weeks: Iterable[AttendanceWeek]) -> WeeksAverage:

@@ -148,18 +148,24 @@ def _list_frames(error_traceback: TracebackType | None) -> list[str]:
 def redact_event(_logger: Any, _method: str, event: EventDict) -> EventDict:
     """Build an event from the parts of a record that may be shown. The module docstring has the rules."""
     record, raw_args = event["_record"], event.get("positional_args") or ()
-    args = tuple(raw_args.values() if isinstance(raw_args, Mapping) else raw_args)
+    if isinstance(raw_args, Mapping):
+        raw_args = raw_args.values()
     timestamp = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
     safe_event: Fields = {"at": timestamp.replace("+00:00", "Z")}
     safe_event |= {"level": record.levelname.lower(), "logger": record.name}
     if trace := get_trace():
         safe_event["trace"] = trace
-    is_own = record.name.split(".")[0] in OWN_LOGGERS
-    safe_event |= _redact_own_record(record.msg, args) if is_own else _redact_library_record(record, args)
-    error = event["exc_info"][1] if event.get("exc_info") else None
-    if error:
-        safe_event["exception"] = describe_exception_chain(error)
+    safe_event |= _redact_record(record, tuple(raw_args))
+    exc_info = event.get("exc_info")
+    if exc_info and exc_info[1]:
+        safe_event["exception"] = describe_exception_chain(exc_info[1])
     return safe_event
+
+
+def _redact_record(record: logging.LogRecord, args: tuple[Any, ...]) -> Fields:
+    if record.name.split(".")[0] in OWN_LOGGERS:
+        return _redact_own_record(record.msg, args)
+    return _redact_library_record(record, args)
 
 
 def _redact_own_record(message: object, args: tuple[Any, ...]) -> Fields:
@@ -184,11 +190,17 @@ def _redact_library_record(record: logging.LogRecord, args: tuple[Any, ...]) -> 
     template = str(record.msg).split("\n")[0]
     if not args:
         template = PHONE_NUMBER_PATTERN.sub("…", template)
-    safe_args = tuple(arg if LISTEN_ADDRESS_PATTERN.fullmatch(str(arg)) else _redact_value(arg) for arg in args)
+    safe_args = tuple(map(_redact_library_argument, args))
     try:
         return {"event": re.sub("%[dr]", "%s", template) % safe_args[: len(re.findall("%[sd]", template))]}
     except (TypeError, ValueError):
         return {"event": template}
+
+
+def _redact_library_argument(argument: object) -> object:
+    if LISTEN_ADDRESS_PATTERN.fullmatch(str(argument)):
+        return argument
+    return _redact_value(argument)
 
 
 def _redact_value(value: object) -> object:

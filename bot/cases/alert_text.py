@@ -50,7 +50,9 @@ def build_alert_text(library: Library, base_url: str, case: CaseSummary) -> str:
 
 def add_drill_label(case: CaseSummary, text: str) -> str:
     """Put the drill label first in a text about a drill."""
-    return f"{DRILL_LABEL} {text}" if case.topic == AGENTS_DRILL_TOPIC else text
+    if case.topic == AGENTS_DRILL_TOPIC:
+        return f"{DRILL_LABEL} {text}"
+    return text
 
 
 def build_spoken_alert(library: Library, case: CaseSummary) -> str:
@@ -69,7 +71,9 @@ def describe_case(library: Library, case: CaseSummary) -> str:
     else:
         topic = FALLBACK_TOPIC_TITLES.get(case.topic, case.topic.replace("_", " "))
     school = library.district.schools.get(case.school or "")
-    place = f" School: {school.name}." if school else ""
+    place, office_phone = "", library.district.office_phone
+    if school:
+        place, office_phone = f" School: {school.name}.", school.phone
     if case.topic in STAFF_TOPICS:
-        return f"{topic}.{place} The office: {school.phone if school else library.district.office_phone}."
+        return f"{topic}.{place} The office: {office_phone}."
     return f"{topic}.{place} Language: {get_english_name(case.language)}."

@@ -26,7 +26,9 @@ def _build_full_text(runtime: Runtime, message: CaseMessage, contact: Contact, i
     name = district.staff[message.staff].name if message.staff in district.staff else district.name
     library = get_localized_library(runtime, language)
     composer = ReplyComposer(library, language, message.at, extra_values={"staff_name": name})
-    parts = [composer.compose([Notice("talk_starts")])] if is_first else []
+    parts = []
+    if is_first:
+        parts.append(composer.compose([Notice("talk_starts")]))
     if message.language == language:
         return "\n\n".join([*parts, message.original])
     if not message.translation:
@@ -46,8 +48,9 @@ def split_spoken_text(runtime: Runtime, message: CaseMessage, body: str, languag
     if not message.translation:
         return own_text, message.original
     translation = own_text.rpartition("\n\n")[0]
-    notice = f"\n\n{_get_label(runtime, language, 'notice_draft')}" if message.machine == "yes" else ""
-    return f"{translation}{notice}", ""
+    if message.machine != "yes":
+        return translation, ""
+    return f"{translation}\n\n{_get_label(runtime, language, 'notice_draft')}", ""
 
 
 def _get_label(runtime: Runtime, language: str, text_id: str) -> str:

@@ -41,7 +41,9 @@ def plan_assignment_notices(
     if case.severity != "escalate_now":
         return []
     district, delivery_ids = runtime.library.district, []
-    name = district.staff[assignee].name if assignee in district.staff else district.name
+    name = district.name
+    if assignee in district.staff:
+        name = district.staff[assignee].name
     if case.topic not in TOPICS_WITHOUT_FAMILY_NOTICES:
         delivery_ids.append(plan_family_notice(runtime, db, contact, "taken", now, {"staff_name": name}))
     people = {delivery.staff for delivery in deliveries.list_for_case(db, case.id) if delivery.kind == "alert"}
@@ -64,7 +66,9 @@ def plan_delay_notice(runtime: Runtime, db: Transaction, case: Case, contact: Co
         _plan_front_office_notice(runtime, db, case, contact, now)
     if case.topic in TOPICS_WITHOUT_FAMILY_NOTICES or not case_transitions.mark_delay_notified(db, case.id, now):
         return
-    due = now if case.severity == "escalate_now" else runtime.library.district.find_next_waking_time(now)
+    due = now
+    if case.severity != "escalate_now":
+        due = runtime.library.district.find_next_waking_time(now)
     plan_family_notice(runtime, db, contact, "nobody_yet", due, {})
 
 

@@ -174,11 +174,10 @@ class TwilioChannel:
     def _choose_sender(self, to: str) -> dict[str, str]:
         settings = self._settings
         is_whatsapp = to.startswith("whatsapp:")
-        sender = settings.twilio_whatsapp_from if is_whatsapp else settings.twilio_sms_from
-        if sender and is_whatsapp:
-            return {"from_": f"whatsapp:{sender.removeprefix('whatsapp:')}"}
-        if sender:
-            return {"from_": sender}
+        if is_whatsapp and settings.twilio_whatsapp_from:
+            return {"from_": f"whatsapp:{settings.twilio_whatsapp_from.removeprefix('whatsapp:')}"}
+        if not is_whatsapp and settings.twilio_sms_from:
+            return {"from_": settings.twilio_sms_from}
         if settings.twilio_messaging_service_sid:
             return {"messaging_service_sid": settings.twilio_messaging_service_sid}
         raise SendError("refused")  # no sender for this channel is set
@@ -200,11 +199,15 @@ def convert_error(error: Exception) -> SendError:
     if isinstance(error, TwilioRestException):
         if error.status in RETRYABLE_STATUSES:
             return SendError("not_accepted", error.code)
-        return SendError("unknown" if error.status >= 500 else "refused", error.code)
-    return SendError("not_accepted" if _has_never_connected(error) else "unknown")
+        if error.status >= 500:
+            return SendError("unknown", error.code)
+        return SendError("refused", error.code)
+    if _has_never_connected(error):
+        return SendError("not_accepted")
+    return SendError("unknown")
 
 
 def _has_never_connected(error: Exception) -> bool:
     """Return whether no connection was made, so that nothing was accepted."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
+    reason = getattr(next(iter(error.args), None), "reason", None)
     return isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError | ConnectTimeoutError)

@@ -94,7 +94,9 @@ class TwilioMedia:
 
     def delete(self, url: str) -> None:
         """Delete the file at Twilio. A missing file is not an error. Raises `MediaError`."""
-        resource = FILE_ENDING_PATTERN.sub("", urlsplit(url).path) if self._is_api_url(url) else ""
+        if not self._is_api_url(url):
+            raise MediaError("elsewhere")
+        resource = FILE_ENDING_PATTERN.sub("", urlsplit(url).path)
         match = MEDIA_PATH_PATTERN.fullmatch(resource)
         if not match or match[1] != self._account:
             raise MediaError("elsewhere")
@@ -189,7 +191,9 @@ def _omit_credentials(request: PreparedRequest) -> PreparedRequest:
 def _classify_status(status: int) -> MediaErrorReason:
     if status in (401, 403):
         return "denied"
-    return "not_there" if status in (404, 410) else "away"
+    if status in (404, 410):
+        return "not_there"
+    return "away"
 
 
 def _read_body(response: Response, declared_type: str, deadline: float) -> MediaFile:

@@ -88,7 +88,8 @@ def check(production: bool, segments: bool) -> None:
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
         click.echo(line)
     click.echo(f"{len(errors)} errors, {len(warnings)} warnings", err=True)
-    sys.exit(1 if errors or (production and warnings) else 0)
+    if errors or (production and warnings):
+        sys.exit(1)
 
 
 @main.command()
@@ -233,7 +234,8 @@ def doctor() -> None:
         click.echo(f"{finding.part}: {finding.observation}")
         if finding.remedy:
             click.echo(f"    {finding.remedy}")
-    sys.exit(0 if all(finding.is_well for finding in findings) else 1)
+    if not all(finding.is_well for finding in findings):
+        sys.exit(1)
 
 
 @main.command()

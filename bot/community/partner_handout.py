@@ -122,16 +122,21 @@ class _Writer:
 
     def words(self, english: Text, values: Mapping[str, str | date] | None = None) -> LocalizedText:
         """Translate a text, or keep English without a translation. In right-to-left text, values are isolated."""
-        english = english.other if isinstance(english, Plural) else english
+        if isinstance(english, Plural):
+            english = english.other
         entry = self.library.catalogs.find_text(self.language, english)
         self.draft |= entry.is_draft or entry.is_missing
-        language = "en" if entry.is_missing else self.language
+        language = self.language
+        if entry.is_missing:
+            language = "en"
         filled = {"district": self.library.district.name, "office_phone": self.library.district.office_phone}
         for name, value in (values or {}).items():
             filled[name] = value if isinstance(value, str) else dates.format_full_date(value, language)
         if language in RIGHT_TO_LEFT_LANGUAGES:
             filled = {name: f"{FIRST_STRONG_ISOLATE}{value}{POP_ISOLATE}" for name, value in filled.items()}
-        return LocalizedText(entry.text.format_map(filled) if "{" in entry.text else entry.text, language)
+        if "{" not in entry.text:
+            return LocalizedText(entry.text, language)
+        return LocalizedText(entry.text.format_map(filled), language)
 
     def text(self, name: TextId, values: Mapping[str, str | date] | None = None) -> LocalizedText:
         """Translate one of Puente's own texts."""
@@ -198,7 +203,9 @@ def _build_section(
     title: LocalizedText, texts: tuple[LocalizedText, ...], helpers: tuple[HandoutPartner, ...] = ()
 ) -> HandoutSection | None:
     """Return None if nothing of the section is valid today."""
-    return HandoutSection(title, texts, helpers) if texts or helpers else None
+    if not texts and not helpers:
+        return None
+    return HandoutSection(title, texts, helpers)
 
 
 def _list_offices(writer: _Writer, school: str | None) -> Iterable[HandoutPartner]:

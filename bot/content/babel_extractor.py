@@ -20,7 +20,9 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
     """Yield (line, function, text, comments) of every text for families in one YAML file (Babel's interface)."""
     source = parse_yaml(file.read().decode("utf-8"), getattr(file, "name", "flow"))
     for path, text, comment in _find_texts(source):
-        comments = [comment, PLACEHOLDER_COMMENT] if "{" in str(text) else [comment]
+        comments = [comment]
+        if "{" in str(text):
+            comments.append(PLACEHOLDER_COMMENT)
         line = source.build_problem(path, "").line
         if isinstance(text, Plural):
             yield line, "ngettext", (text.one, text.other), comments
@@ -30,12 +32,7 @@ def extract(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> I
 
 def _find_texts(source: Source) -> Iterator[tuple[SourcePath, Text, str]]:
     if "facts" in source.data:
-        district = source.parse_model(District) if "schools" in source.data else None
-        facts: Mapping[str, Fact] = district.facts if district else source.parse_model(FactsFile).facts
-        for name, fact in facts.items():
-            yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."
-        for name, text in district.answers.items() if district else ():
-            yield ("answers", name), text, f"What a member of staff writes to a family ({name})."
+        yield from _find_fact_texts(source)
     elif "texts" in source.data:
         for name, text in source.parse_model(TextsFile).texts.items():
             yield ("texts", name), text, f"Used by the program ({name})."
@@ -49,3 +46,19 @@ def _find_texts(source: Source) -> Iterator[tuple[SourcePath, Text, str]]:
             kind = KIND_BY_FIELD.get(str(path[-1]), "a text")
             place = f", step {path[1]}" if len(path) > 1 else ""
             yield path, flow_text, f"Flow '{flow.title}'{place}: {kind}."
+
+
+def _find_fact_texts(source: Source) -> Iterator[tuple[SourcePath, Text, str]]:
+    """Yield the texts of the facts file, or of the district file, which also has the answers of staff."""
+    if "schools" not in source.data:
+        yield from _describe_facts(source.parse_model(FactsFile).facts)
+        return
+    district = source.parse_model(District)
+    yield from _describe_facts(district.facts)
+    for name, text in district.answers.items():
+        yield ("answers", name), text, f"What a member of staff writes to a family ({name})."
+
+
+def _describe_facts(facts: Mapping[str, Fact]) -> Iterator[tuple[SourcePath, Text, str]]:
+    for name, fact in facts.items():
+        yield ("facts", name, "text"), fact.text, f"A fact ({name}): keep its meaning exactly."

@@ -334,7 +334,9 @@ class District(StrictModel):
         """Find the school that a text names by the first word of its name. None if it names no school or several."""
         words = set(normalize_text(text).split())
         matches = [name for name, school in self.schools.items() if normalize_text(school.name).split()[0] in words]
-        return matches[0] if len(matches) == 1 else None
+        if len(matches) != 1:
+            return None
+        return matches[0]
 
     def list_on_call(self, role: str, school: str | None, moment: datetime) -> tuple[str, ...]:
         """List the people of a role in this day's order, the school's own first. Other roles use the default group."""
@@ -372,6 +374,12 @@ class District(StrictModel):
             return f"whatsapp:{staff.phone}"
         return staff.phone
 
+    def get_place_name(self, school_id: str) -> str:
+        """Return the name of the school, or the district's name for an unknown school."""
+        if school := self.schools.get(school_id):
+            return school.name
+        return self.name
+
     def resolve_send_time(self, day_spec: str, hour: time, not_before: datetime) -> datetime:
         """Return the first waking time at or after this hour of a day, and not before `not_before`.
 
@@ -401,7 +409,10 @@ class District(StrictModel):
     def get_answer_due_date(self, moment: datetime, severity: str = "follow_up") -> date:
         """Return the day by which staff answer: in `reply_within_days` school days, or one for `escalate_day`."""
         day = self.to_local_time(moment).date()
-        for _ in range(1 if severity == "escalate_day" else self.reply_within_days):
+        day_count = self.reply_within_days
+        if severity == "escalate_day":
+            day_count = 1
+        for _ in range(day_count):
             day = self.find_next_school_day(day)
         return day
 

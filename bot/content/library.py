@@ -105,9 +105,12 @@ def _load_spoken_texts(path: Path) -> dict[str, str]:
 
 def _collect_known_names(root: Path, district: District | None, facts: FactsFile | None) -> FlowReferences:
     """Collect the names that flows can refer to. Names in a file that could not be read are reported as missing."""
-    all_facts = frozenset((*facts.facts, *facts.from_district)) if facts else frozenset()
-    roles = frozenset(district.on_call) if district else frozenset()
-    condition_names = list_condition_names(district, all_facts) if district else frozenset()
+    all_facts = roles = condition_names = frozenset[str]()
+    if facts:
+        all_facts = frozenset((*facts.facts, *facts.from_district))
+    if district:
+        roles = frozenset(district.on_call)
+        condition_names = list_condition_names(district, all_facts)
     return FlowReferences(
         all_facts | LIVE_FACT_IDS,
         roles,

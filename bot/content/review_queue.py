@@ -25,7 +25,7 @@ class ReviewTask:
     owner: str
     subject: str
     todo: str
-    effect: str = "not said"
+    effect: str = "not shown to families"
     """The effect of an overdue review: families do not see it, or (`not live`) the front office gets no steps."""
     should_warn_early: bool = False
     """Whether the owner gets a text before the due date, and not only after it."""

@@ -70,10 +70,9 @@ def match_choice(
     names = list(choices)
     answer = text.plain
     number = parse_number(answer)
-    if number is not None:
-        is_listed = 1 <= number <= len(names)
-        return names[number - 1] if is_listed else None
-    if not answer:
+    if number is not None and 1 <= number <= len(names):
+        return names[number - 1]
+    if number is not None or not answer:
         return None
     wordings = [(name, _get_wordings(name, choice, translate)) for name, choice in choices.items()]
     for is_match in (_is_exact_match, _is_partial_match, _is_fuzzy_match):
@@ -104,14 +103,20 @@ def _match_first_word(answer: str, names: Sequence[str]) -> str | None:
     """Match an answer that starts with yes or no, such as "Yes, they are with my sister"."""
     first_word = answer.split(" ", 1)[0]
     matches = [name for name, words in _OPENING_WORDS.items() if name in names and first_word in words]
-    return matches[0] if len(matches) == 1 else None
+    return _get_only(matches)
 
 
 def _match_contained_word(answer: str, choices: Mapping[str, Choice]) -> str | None:
     """Match an answer that contains another word of a choice, such as "with my" in "They are with my sister"."""
     padded_answer = f" {answer} "
     matches = [name for name, choice in choices.items() if any(word in padded_answer for word in choice.padded_words)]
-    return matches[0] if len(matches) == 1 else None
+    return _get_only(matches)
+
+
+def _get_only(names: Sequence[str]) -> str | None:
+    if len(names) == 1:
+        return names[0]
+    return None
 
 
 def parse_number(answer: str) -> int | None:
@@ -121,7 +126,9 @@ def parse_number(answer: str) -> int | None:
     digits = DIGITS_PATTERN.findall(answer)
     if len(digits) == 1 and len(digits[0]) <= 2:
         return int(digits[0])
-    return NUMBER_BY_WORD.get(answer) if not digits else None
+    if digits:
+        return None
+    return NUMBER_BY_WORD.get(answer)
 
 
 @dataclass(frozen=True, slots=True)

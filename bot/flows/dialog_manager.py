@@ -30,7 +30,7 @@ from bot.flows.effects import (
     SetLanguage,
 )
 from bot.flows.engine import FlowState, TurnInput, advance, build_question, find_open_question
-from bot.flows.model import Step
+from bot.flows.model import Flow, Step
 from bot.flows.topic_routing import (
     PERSON_FLOW,
     STOP_FLOW,
@@ -100,7 +100,9 @@ def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMess
         if outcome:
             return outcome
     outcome = _handle_text(context, state, parsed)
-    return prepend_effect(ForwardToStaff(), outcome) if parsed.is_talking_to_staff else outcome
+    if parsed.is_talking_to_staff:
+        return prepend_effect(ForwardToStaff(), outcome)
+    return outcome
 
 
 def _handle_text(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
@@ -174,7 +176,9 @@ def _find_school(context: FlowContext, school_name: str) -> str | None:
     matches = [
         school_id for school_id, name in context.schools.items() if words and words <= set(normalize_text(name).split())
     ]
-    return matches[0] if len(matches) == 1 else None
+    if len(matches) == 1:
+        return matches[0]
+    return None
 
 
 def _handle_emergency(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
@@ -216,10 +220,16 @@ def is_in_emergency(context: FlowContext, state: DialogState) -> bool:
 
     Puente reads its answer even after STOP (TOPICS.md, hard rule 11).
     """
-    flow = context.flows.flows.get(state.state.flow) if state.state else None
+    flow = _find_open_flow(context, state)
     return flow is not None and any(
         SEVERITY_BY_INTENT.get(intent) == EMERGENCY_SEVERITY for intent in flow.start_on.intents
     )
+
+
+def _find_open_flow(context: FlowContext, state: DialogState) -> Flow | None:
+    if state.state is None:
+        return None
+    return context.flows.flows.get(state.state.flow)
 
 
 def _is_allowed_after_opt_out(state: DialogState) -> bool:
@@ -268,7 +278,7 @@ def _handle_answer(context: FlowContext, state: DialogState, parsed: ParsedMessa
     If the text fits no choice and is clearly about another topic, start that topic.
     """
     flow_state = state.state
-    flow = context.flows.flows.get(flow_state.flow) if flow_state else None
+    flow = _find_open_flow(context, state)
     if flow_state is None or flow is None:
         return start_topic(context, replace(state, state=None), parsed)
     step = find_open_question(flow, flow_state)
@@ -368,9 +378,8 @@ def _change_language(context: FlowContext, state: DialogState, parsed: ParsedMes
     next_state = replace(state, language=language, guessed=False, held={}, state=None if was_asked else state.state)
     _, confirm_effects = start_flow(context, next_state, LANGUAGE_SET_FLOW)
     effects: tuple[Effect, ...] = (SetLanguage(language), *confirm_effects)
-    flow = context.flows.flows.get(next_state.state.flow) if next_state.state else None
-    step = find_open_question(flow, next_state.state) if flow and next_state.state else None
-    if step and next_state.state:
+    flow = _find_open_flow(context, next_state)
+    if flow and next_state.state and (step := find_open_question(flow, next_state.state)):
         return next_state, (*effects, build_question(step, next_state.state.answers, context.schools))
     next_flow = state.held.get(NEXT_FLOW_KEY) or context.flows.find_by_intent(state.held.get(language))
     return prepend_effects(effects, start_flow(context, next_state, next_flow or MENU_FLOW))
@@ -386,6 +395,7 @@ def _ensure_language(state: DialogState, parsed: ParsedMessage) -> DialogState:
     understanding = parsed.understanding
     if state.language:
         return state
-    is_likely = understanding.lang_confidence >= MIN_LIKELY_LANGUAGE_CONFIDENCE
-    likely_language = understanding.lang if is_likely else None
-    return replace(state, language=likely_language or "en", guessed=True)
+    language = "en"
+    if understanding.lang and understanding.lang_confidence >= MIN_LIKELY_LANGUAGE_CONFIDENCE:
+        language = understanding.lang
+    return replace(state, language=language, guessed=True)

@@ -84,8 +84,12 @@ def apply_timeout(flow: Flow, state: FlowState, turn_input: TurnInput) -> StepRe
 
 def find_open_question(flow: Flow, state: FlowState) -> Step | None:
     """Return the question at which the state waits, if this flow still has it."""
-    step = flow.steps.get(state.step) if state.step else None
-    return step if step and step.ask is not None else None
+    if not state.step:
+        return None
+    step = flow.steps.get(state.step)
+    if step is None or step.ask is None:
+        return None
+    return step
 
 
 def build_question(step: Step, answers: Mapping[str, str], schools: Mapping[str, str]) -> AskQuestion:
@@ -141,7 +145,9 @@ def _handle_school_answer(flow: Flow, state: FlowState, step: Step, turn_input: 
 
 
 def _build_saved_answer(step: Step, value: str) -> dict[str, str]:
-    return {step.save: value} if step.save else {}
+    if not step.save:
+        return {}
+    return {step.save: value}
 
 
 def _retry_question(flow: Flow, state: FlowState, step: Step, turn_input: TurnInput) -> StepResult:

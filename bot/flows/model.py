@@ -24,7 +24,7 @@ SPAN_PATTERN = re.compile(r"(\d{1,3}) (minute|hour|day|week)s?")
 
 def parse_span(text: object) -> timedelta:
     """Parse a time span such as '2 days'. Raises ValueError with the valid forms."""
-    match = SPAN_PATTERN.fullmatch(text) if isinstance(text, str) else None
+    match = isinstance(text, str) and SPAN_PATTERN.fullmatch(text)
     if not match:
         raise ValueError("write a time span as '30 minutes', '2 hours', '3 days', or '1 week'")
     return timedelta(seconds=int(match[1]) * SECONDS_BY_UNIT[match[2]])
@@ -35,7 +35,9 @@ def format_span(value: timedelta) -> str:
     seconds = int(value.total_seconds())
     unit = next(unit for unit in reversed(SECONDS_BY_UNIT) if seconds % SECONDS_BY_UNIT[unit] == 0)
     count = seconds // SECONDS_BY_UNIT[unit]
-    return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
+    if count == 1:
+        return f"1 {unit}"
+    return f"{count} {unit}s"
 
 
 TimeSpan = Annotated[
@@ -47,7 +49,9 @@ TimeSpan = Annotated[
 
 
 def _as_tuple(value: Any) -> Any:
-    return value if isinstance(value, (list, tuple)) else (value,)
+    if isinstance(value, (list, tuple)):
+        return value
+    return (value,)
 
 
 STRING_OR_LIST_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
@@ -334,7 +338,9 @@ class FlowSet:
 
     def find_by_intent(self, intent: str | None) -> str | None:
         """Return the flow that this topic starts."""
-        return self._names_by_intent.get(intent) if intent else None
+        if not intent:
+            return None
+        return self._names_by_intent.get(intent)
 
     def find_by_words(self, text: NormalizedText) -> str | None:
         """Return the flow that lists this whole message as a trigger."""

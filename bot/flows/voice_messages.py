@@ -48,18 +48,20 @@ def _add_voice_notice(effects: tuple[Effect, ...], is_urgent: bool, is_silent: b
     notice = Notice(EMERGENCY_VOICE_NOTICE if is_urgent else VOICE_NOTICE)
     if Notice(VOICE_NOTICE) in effects:
         return tuple(notice if effect == Notice(VOICE_NOTICE) else effect for effect in effects)
-    return effects if is_silent else (notice, *effects)
+    if is_silent:
+        return effects
+    return (notice, *effects)
 
 
 def _build_emergency_escalation(context: FlowContext, state: DialogState) -> Escalation | None:
     """Build the escalation to the staff of the emergency whose question is open or was just answered."""
     name = state.state.flow if state.state else context.flows.find_by_intent(state.emergency)
     flow = context.flows.flows.get(name or "")
-    topic = flow.start_on.intents[0] if flow and flow.start_on.intents else ""
-    if flow is None or topic not in EMERGENCY_INTENTS:
+    if flow is None or not flow.start_on.intents:
         return None
+    topic = flow.start_on.intents[0]
     targets = [step.escalate for step in flow.steps.values() if step.escalate]
-    if not targets:
+    if topic not in EMERGENCY_INTENTS or not targets:
         return None
     target = targets[-1]
     return Escalation(target.to, target.severity, target.about, topic, ((ADDITION_KEY, VOICE_MESSAGE_MARK),))

@@ -101,8 +101,10 @@ def show_step(turn: IncidentTurn, incident: Incident, person: IncidentParticipan
 
 
 def _move_to_step(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, number: int) -> None:
-    is_last = number >= incident.steps
-    incidents.set_participant_step(turn.db, person, number, turn.at if is_last else None)
+    done_at = None
+    if number >= incident.steps:
+        done_at = turn.at
+    incidents.set_participant_step(turn.db, person, number, done_at)
 
 
 def record_answer(
@@ -140,7 +142,9 @@ def _build_danger_warning(turn: IncidentTurn, text: str, language: str) -> list[
     """Return the 911 text for a person in danger, which comes before any protocol (TOPICS.md, rule 2)."""
     understanding = understand_text(turn.runtime.library, NormalizedText(text), None)
     is_other_emergency = understanding.severity == "escalate_now" and understanding.intent not in AGENT_TOPICS
-    return [format_text("danger", language)] if is_other_emergency else []
+    if not is_other_emergency:
+        return []
+    return [format_text("danger", language)]
 
 
 def _page_if_closed(turn: IncidentTurn, incident: Incident) -> None:

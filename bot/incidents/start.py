@@ -78,7 +78,9 @@ def _find_real_incident(turn: IncidentTurn, staff: str, school: str | None) -> I
     if own_incident and not own_incident.drill:
         return own_incident
     district = turn.runtime.library.district
-    schools = {school} if school else {None, *staff_texts.list_possible_schools(district, staff)}
+    schools = {school}
+    if not school:
+        schools = {None, *staff_texts.list_possible_schools(district, staff)}
     real_incidents = (incident for incident in incidents.list_running(turn.db) if not incident.drill)
     return next((incident for incident in real_incidents if incident.school in schools), None)
 
@@ -92,9 +94,11 @@ def _build_drill_refusal(turn: IncidentTurn, real_incident: Incident, language: 
 
 def _create_incident(turn: IncidentTurn, request: IncidentRequest) -> Incident:
     district, protocol = turn.runtime.library.district, turn.protocol
-    is_live = bool(protocol and protocol.is_live(district.to_local_time(turn.at).date()))
-    steps = len(protocol.steps) if protocol and (is_live or request.is_drill) else 0
-    version, now = protocol.version if protocol else NO_PROTOCOL_VERSION, turn.at
+    is_live, steps, version, now = False, 0, NO_PROTOCOL_VERSION, turn.at
+    if protocol:
+        is_live, version = protocol.is_live(district.to_local_time(now).date()), protocol.version
+    if protocol and (is_live or request.is_drill):
+        steps = len(protocol.steps)
     incident = Incident(
         0, request.school, request.is_drill, is_live, version, steps, request.staff, now, now, None, None, "", None
     )  # fmt: skip
@@ -155,8 +159,11 @@ def _find_case_contact_id(turn: IncidentTurn, incident: Incident, topic: str, ad
 
 def _list_addresses(district: District, staff: str, school_id: str | None, address: str | None) -> list[str]:
     member, school = district.staff.get(staff), district.schools.get(school_id or "")
-    own_address = address or (district.get_alert_address(member) if member else None)
-    addresses = [own_address, school.phone if school else None]
+    addresses = [address]
+    if member and not address:
+        addresses = [district.get_alert_address(member)]
+    if school:
+        addresses.append(school.phone)
     return [candidate for candidate in addresses if candidate] or [district.office_phone]
 
 
@@ -195,8 +202,14 @@ def _build_next_lines(turn: IncidentTurn, incident: Incident, person: IncidentPa
     if questions:
         return [*questions, format_text("how", language)]
     if person.step == 0:
-        incidents.set_participant_step(turn.db, person, 1, turn.at if incident.steps == 1 else None)
+        _record_first_step(turn, incident, person)
     return [staff_texts.build_step_text(protocol, max(1, person.step), language), format_text("how", language)]
+
+
+def _record_first_step(turn: IncidentTurn, incident: Incident, person: IncidentParticipant) -> None:
+    """Record that the person has the first step, which is also the last one of a protocol with one step."""
+    done_at = turn.at if incident.steps == 1 else None
+    incidents.set_participant_step(turn.db, person, 1, done_at)
 
 
 def set_school(turn: IncidentTurn, incident: Incident, person: IncidentParticipant, school: str) -> str:
@@ -210,10 +223,10 @@ def set_school(turn: IncidentTurn, incident: Incident, person: IncidentParticipa
         family_safeguards.apply(turn, school)
     parts = [format_text("school_kept", language, school=turn.runtime.library.district.schools[school].name)]
     if person.step == 0 and incident.steps and turn.protocol:
-        incidents.set_participant_step(turn.db, person, 1, turn.at if incident.steps == 1 else None)
+        _record_first_step(turn, incident, person)
         parts.append(staff_texts.build_step_text(turn.protocol, 1, language))
     reply = staff_texts.add_incident_labels("\n\n".join(parts), incident, language, is_sample=True)
-    return turn.record_entry(incident, "school", max(person.step, 1 if incident.steps else 0), reply)
+    return turn.record_entry(incident, "school", max(person.step, min(1, incident.steps)), reply)
 
 
 def _notify_about_school(turn: IncidentTurn, incident: Incident, case_id: int, school_id: str) -> None:

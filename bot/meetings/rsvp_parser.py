@@ -53,13 +53,17 @@ def parse_request(request: CommandRequest) -> RsvpReply | None:
     if command and command.kind == "check" and command.argument and MEETING_PAGE_PATH not in text:
         return RsvpReply("check", command.argument)
     plain = EDGE_PUNCTUATION_PATTERN.sub("", unicodedata.normalize("NFKC", text)).casefold()
-    return RsvpReply("short_yes", "") if plain in SHORT_YES_TEXTS else None
+    if plain in SHORT_YES_TEXTS:
+        return RsvpReply("short_yes", "")
+    return None
 
 
 def parse_code_check(request: CommandRequest) -> str | None:
     """Return the code of "CHECK K7Q2MX" or of a message sent back ("" for CHECK alone), or None for anything else."""
     command = request.command
-    return command.argument if command and command.kind == "check" else None
+    if command and command.kind == "check":
+        return command.argument
+    return None
 
 
 def parse_reply(text: str) -> RsvpReply | None:
@@ -76,8 +80,9 @@ def parse_reply(text: str) -> RsvpReply | None:
     if word == "ask":
         return RsvpReply("ask", code, question=rest)
     rest = EDGE_PUNCTUATION_PATTERN.sub("", rest)
-    if rest and not re.fullmatch(r"\d{1,2}", rest):
+    is_no = word in ("no", "nogo")
+    if rest and (is_no or not re.fullmatch(r"\d{1,2}", rest)):
         return None
-    if word in ("no", "nogo"):
-        return None if rest else RsvpReply("no", code, has_keyword=word == "nogo")
-    return RsvpReply("yes", code, int(rest) if rest else 0, has_keyword=bool(word))
+    if is_no:
+        return RsvpReply("no", code, has_keyword=word == "nogo")
+    return RsvpReply("yes", code, int(rest or 0), has_keyword=bool(word))

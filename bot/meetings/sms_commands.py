@@ -52,7 +52,9 @@ def run_command(request: CommandRequest, rsvp_reply: RsvpReply) -> str | None:
     runtime, message = request.runtime, request.message
     if rsvp_reply.kind == "short_yes":
         meeting = _find_meeting_of_short_yes(runtime, message)
-        return _accept(runtime, message, meeting, rsvp_reply) if meeting else None
+        if meeting is None:
+            return None
+        return _accept(runtime, message, meeting, rsvp_reply)
     with runtime.database.read() as db:
         meeting = meetings.find_by_code(db, rsvp_reply.code)
     if meeting is None and (rsvp_reply.kind == "check" or not rsvp_reply.has_keyword):
@@ -73,9 +75,13 @@ def _find_meeting_of_short_yes(runtime: Runtime, inbound: InboundMessage) -> Mee
         contact = contacts.find(db, inbound.address)
         if contact is None or contact.active_case_id:
             return None
-        replied_to = recipients.find_by_sid(db, inbound.replied_to_sid) if inbound.replied_to_sid else None
+        replied_to = None
+        if inbound.replied_to_sid:
+            replied_to = recipients.find_by_sid(db, inbound.replied_to_sid)
         newest = replied_to or recipients.find_newest_for_contact(db, contact.id, now() - INVITATION_REPLY_PERIOD)
-        meeting = _find_invited_meeting(db, newest.announcement_id) if newest else None
+        if newest is None:
+            return None
+        meeting = _find_invited_meeting(db, newest.announcement_id)
     if meeting is None or not meeting.is_upcoming:
         return None
     if replied_to is None and _is_question_pending(runtime, contact):
@@ -86,8 +92,12 @@ def _find_meeting_of_short_yes(runtime: Runtime, inbound: InboundMessage) -> Mee
 def _find_invited_meeting(db: Transaction, announcement_id: int) -> Meeting | None:
     """Find the meeting by the link of its invitation, which also works after the invitation was drafted again."""
     announcement = announcements.find(db, announcement_id)
-    match = MEETING_LINK_PATTERN.search(announcement.link) if announcement else None
-    return meetings.find_by_code(db, match[1]) if match else None
+    if announcement is None:
+        return None
+    match = MEETING_LINK_PATTERN.search(announcement.link)
+    if match is None:
+        return None
+    return meetings.find_by_code(db, match[1])
 
 
 def _is_question_pending(runtime: Runtime, contact: Contact) -> bool:
@@ -99,7 +109,9 @@ def _is_question_pending(runtime: Runtime, contact: Contact) -> bool:
 
 
 def _get_language(runtime: Runtime, contact: Contact | None) -> str:
-    return (contact.language or "") if contact else ""
+    if contact is None:
+        return ""
+    return contact.language or ""
 
 
 def _accept(runtime: Runtime, inbound: InboundMessage, meeting: Meeting | None, rsvp_reply: RsvpReply) -> str:

@@ -68,7 +68,9 @@ def _find_school(runtime: Runtime, message: MessageContext, effect: Escalation) 
 def _link_announcement(db: Transaction, message: MessageContext, case_id: int) -> None:
     """Link the announcement that the family replied to, else the last one of the past days."""
     replied_to_sid, since = message.inbound.replied_to_sid, message.received_at - ANNOUNCEMENT_REPLY_PERIOD
-    recipient = recipients.find_by_sid(db, replied_to_sid) if replied_to_sid else None
+    recipient = None
+    if replied_to_sid:
+        recipient = recipients.find_by_sid(db, replied_to_sid)
     recipient = recipient or recipients.find_newest_for_contact(db, message.contact.id, since)
     if recipient is not None:
         cases.link_announcement(db, case_id, recipient.announcement_id)
@@ -98,7 +100,7 @@ def _save_turns(db: Transaction, message: MessageContext, case: cases.OpenedCase
         turns.append((f"{sid}:{case.id}", "family", message_text))
     should_notify_assignee = case.is_claimed and not case.should_page
     for cause, author, text in turns:
-        language = STAFF_LANGUAGE if text == VOICE_MESSAGE_MARK else message.language
+        language = _choose_text_language(message, text)
         is_foreign = author == "family" and language != STAFF_LANGUAGE
         needs_translation = is_foreign or should_notify_assignee
         case_message = NewCaseMessage(
@@ -115,10 +117,18 @@ def _save_turns(db: Transaction, message: MessageContext, case: cases.OpenedCase
             yield message_id
 
 
+def _choose_text_language(message: MessageContext, text: str) -> str:
+    if text == VOICE_MESSAGE_MARK:
+        return STAFF_LANGUAGE
+    return message.language
+
+
 def _choose_message_state(is_foreign: bool, should_notify_assignee: bool) -> CaseMessageState:
     if should_notify_assignee:
         return "waiting"
-    return "before" if is_foreign else "kept"
+    if is_foreign:
+        return "before"
+    return "kept"
 
 
 def forward_to_staff(runtime: Runtime, db: Transaction, message: MessageContext, result: TurnResult) -> None:
@@ -128,9 +138,11 @@ def forward_to_staff(runtime: Runtime, db: Transaction, message: MessageContext,
     if case is None:
         return
     staff = runtime.library.district.staff.get(case.claimed_by or "")
-    target_language = staff.languages[0] if staff else STAFF_LANGUAGE
+    target_language = STAFF_LANGUAGE
+    if staff:
+        target_language = staff.languages[0]
     text = mask_pii(message.inbound.text)[0].strip() or voice_note_effects.get_media_placeholder(message.inbound)
-    language = STAFF_LANGUAGE if text == VOICE_MESSAGE_MARK else message.language
+    language = _choose_text_language(message, text)
     case_message = NewCaseMessage(
         case.id, message.inbound.sid, "family", language, text, to_language=target_language, state="waiting"
     )

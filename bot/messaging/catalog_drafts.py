@@ -62,7 +62,7 @@ def _load_drafted_library(runtime: Runtime, language: str, version: str) -> Libr
 
 
 def _select_plural_form(count: int) -> int:
-    return 0 if count == 1 else 1
+    return int(count != 1)
 
 
 def draft_next_batch(runtime: Runtime, language: str) -> None:
@@ -111,7 +111,9 @@ def _save_batch(
             catalog_drafts.mark_ready(db, language, compute_texts_version(runtime.library), current_time)
             log.info("drafted: language=%s left_in_english=%s", language, remaining_count)
             return
-        delay = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1] if failures else timedelta(0)
+        delay = timedelta(0)
+        if failures:
+            delay = RETRY_DELAYS[min(failures, len(RETRY_DELAYS)) - 1]
         catalog_drafts.reschedule(db, language, current_time + delay, failures)
     if translations:
         enqueue(runtime.redis, "bulk", DRAFT_LANGUAGE_JOB, language)
@@ -136,7 +138,10 @@ def _list_plain_texts(library: Library) -> tuple[str, ...]:
     """Return each text once, with the two forms of a plural as separate texts."""
     texts: dict[str, None] = {}
     for text in list_translatable_texts(library):
-        texts |= dict.fromkeys((text.one, text.other) if isinstance(text, Plural) else (text,))
+        if isinstance(text, Plural):
+            texts |= {text.one: None, text.other: None}
+        else:
+            texts[text] = None
     return tuple(texts)
 
 

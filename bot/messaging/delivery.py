@@ -74,8 +74,8 @@ def _send_waiting(runtime: Runtime, delivery: Delivery, current_time: datetime) 
             deliveries.advance(db, delivery.id, "canceled")
             return
         # A family gets the transport that works now, whatever was tried before. Staff get the planned one.
-        transport = delivery.transport if delivery.staff else route.transport
-        delivery = replace(delivery, transport=transport)
+        if not delivery.staff:
+            delivery = replace(delivery, transport=route.transport)
         claimed_at = now()
         if not deliveries.claim(db, delivery.id, claimed_at, route.template, delivery.transport):
             return  # another process has it
@@ -173,7 +173,9 @@ def _handle_send_error(runtime: Runtime, delivery: Delivery, error: SendError) -
         if error.outcome == "refused":
             deliveries.advance(db, delivery.id, "failed", error_code=error.code)
         elif error.outcome == "unknown":
-            state: DeliveryState = "failed" if delivery.transport == "call" and delivery.staff else "unknown"
+            state: DeliveryState = "unknown"
+            if delivery.transport == "call" and delivery.staff:
+                state = "failed"
             deliveries.release_claim(db, delivery.id, state, current_time + RECONCILE_DELAY, error.code)
         else:
             wait = RETRY_DELAYS[min(delivery.attempts, len(RETRY_DELAYS) - 1)]
@@ -261,7 +263,9 @@ def _find_route(runtime: Runtime, delivery: Delivery) -> DeliveryRoute:
     """Return the current address: of staff from the district file, of a contact from the contact policy."""
     if delivery.staff is not None:
         staff = runtime.library.district.staff.get(delivery.staff)
-        return DeliveryRoute(runtime.library.district.get_alert_address(staff) if staff else None)
+        if staff is None:
+            return DeliveryRoute(None)
+        return DeliveryRoute(runtime.library.district.get_alert_address(staff))
     if delivery.contact_id is None:
         return DeliveryRoute(None)
     with runtime.database.read() as db:

@@ -54,15 +54,18 @@ class InboundContext:
     def flow_context(self) -> FlowContext:
         """What a dialog turn may look up."""
         library = get_localized_library(self.runtime, self.state.language or "en")
-        language = {"language": self.state.language} if self.state.language else {}
-        values = {**self.attributes, **language, "channel": self.message.channel}
+        values = {**self.attributes, "channel": self.message.channel}
+        if self.state.language:
+            values["language"] = self.state.language
         return build_flow_context(library, self.now, values)
 
     @property
     def guessed_language(self) -> str | None:
         """The language of the message, where it is clear enough to answer in."""
         understanding = self.parsed.understanding
-        return understanding.lang if understanding.lang_confidence >= MIN_LANGUAGE_CONFIDENCE else None
+        if understanding.lang_confidence < MIN_LANGUAGE_CONFIDENCE:
+            return None
+        return understanding.lang
 
 
 def build_inbound_context(
@@ -82,7 +85,7 @@ def build_inbound_context(
 
 def serialize_state(state: DialogState) -> dict[str, Any]:
     """Return the state as plain data. `dataclasses.asdict` copies deeply, which is slow for every message."""
-    return {**vars(state), "state": vars(state.state) if state.state else None}
+    return {**vars(state), "state": state.state and vars(state.state)}
 
 
 def _find_contact(runtime: Runtime, message: InboundMessage) -> Contact | None:
@@ -109,7 +112,7 @@ def _load_state(conversation: Conversation, contact: Contact | None, message: In
     stored_state = dict(conversation.talk)
     flow_state = stored_state.pop("state", None)
     state = DialogState(**stored_state, state=FlowState(**flow_state) if flow_state else None)
-    language = (contact.language if contact else None) or message.call_language
+    language = (contact and contact.language) or message.call_language
     if state.language is None and language:
         return DialogState(state=state.state, language=language, unclear=state.unclear)
     return state

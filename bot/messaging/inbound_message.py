@@ -78,7 +78,9 @@ class InboundMessage:
     def channel(self) -> str:
         """Return `whatsapp`, `voice`, or `sms`."""
         kind = self.address.partition(":")[0]
-        return kind if kind in ("whatsapp", "voice") else "sms"
+        if kind in ("whatsapp", "voice"):
+            return kind
+        return "sms"
 
 
 def parse_message(form: Mapping[str, str]) -> InboundMessage:
@@ -91,18 +93,15 @@ def parse_message(form: Mapping[str, str]) -> InboundMessage:
     if not sid or not address or len(sid) > 64 or len(address) > 128:
         raise InvalidMessageFormError("MessageSid and From are required")
     kind = _detect_kind(form)
-    text = "" if kind in KINDS_WITH_FILE_NAME else _clean_text(form.get("Body", ""))[:MAX_TEXT_CHARACTERS]
     payload = _clean_text(form.get("ButtonPayload") or form.get("ListId") or "") or None
-    opt_out_type = form.get("OptOutType", "").upper()
-    twilio_opt = opt_out_type if opt_out_type in ("STOP", "START", "HELP") else None
     replied_to_sid = _clean_text(form.get("OriginalRepliedMessageSid", ""))[:64] or None
     return InboundMessage(
         sid,
         address,
-        text,
+        _read_text(form, kind),
         payload,
         kind,
-        twilio_opt,
+        _read_opt_out_type(form),
         replied_to_sid,
         _list_audio_files(form) if kind == "audio" else (),
     )
@@ -120,6 +119,19 @@ def _detect_kind(form: Mapping[str, str]) -> str:
     if media_type:
         return KINDS_BY_MEDIA_TYPE.get(media_type.split("/")[0], "document")
     return "text"
+
+
+def _read_text(form: Mapping[str, str], kind: str) -> str:
+    if kind in KINDS_WITH_FILE_NAME:
+        return ""
+    return _clean_text(form.get("Body", ""))[:MAX_TEXT_CHARACTERS]
+
+
+def _read_opt_out_type(form: Mapping[str, str]) -> str | None:
+    opt_out_type = form.get("OptOutType", "").upper()
+    if opt_out_type in ("STOP", "START", "HELP"):
+        return opt_out_type
+    return None
 
 
 def _list_audio_files(form: Mapping[str, str]) -> tuple[AudioFile, ...]:

@@ -35,7 +35,9 @@ class PlaceholderValues:
             value = DISTRICT_VALUES[name](self)
         else:
             return ""
-        return isolate_lines(value) if self.language in RIGHT_TO_LEFT_LANGUAGES else value
+        if self.language in RIGHT_TO_LEFT_LANGUAGES:
+            return isolate_lines(value)
+        return value
 
 
 def _format_due_date(values: PlaceholderValues) -> str:
@@ -51,7 +53,9 @@ def _format_office_hours(values: PlaceholderValues) -> str:
 def _format_next_board_meeting(values: PlaceholderValues) -> str:
     district = values.district
     meeting = district.find_next_board_meeting(district.to_local_time(values.now).date())
-    return dates.format_moment(meeting, values.language) if meeting else ""
+    if meeting is None:
+        return ""
+    return dates.format_moment(meeting, values.language)
 
 
 DISTRICT_VALUES: Mapping[str, Callable[[PlaceholderValues], str]] = {
@@ -74,7 +78,9 @@ DISTRICT_VALUES: Mapping[str, Callable[[PlaceholderValues], str]] = {
 def format_phone(phone: str) -> str:
     """Format an American number as the district's texts do: 217-555-0110."""
     match = re.fullmatch(r"\+1(\d{3})(\d{3})(\d{4})", phone)
-    return "-".join(match.groups()) if match else phone
+    if match is None:
+        return phone
+    return "-".join(match.groups())
 
 
 def isolate_lines(value: str) -> str:

@@ -42,9 +42,9 @@ def redact_stored_messages(runtime: Runtime) -> None:
         progress, oldest_unsettled_at = redactions.get_progress(db), redactions.find_oldest_unsettled_at(db)
     assert progress is not None, "redactions.start has just added the row"
     # A message that has not reached Puente is answered first (bot/jobs/missed_messages).
-    missed_checked_until = missed_messages.get_checked_until(runtime.redis)
-    settled_until = oldest_unsettled_at - MAX_CLOCK_SKEW if oldest_unsettled_at else None
-    limits = (current_time - MIN_MESSAGE_AGE, settled_until, missed_checked_until)
+    limits = [current_time - MIN_MESSAGE_AGE, missed_messages.get_checked_until(runtime.redis)]
+    if oldest_unsettled_at:
+        limits.append(oldest_unsettled_at - MAX_CLOCK_SKEW)
     latest_end = min(limit for limit in limits if limit)
     message_store, start = TwilioMessageStore(runtime.settings), progress.done_until
     while start < latest_end and time.monotonic() < deadline:
@@ -119,10 +119,11 @@ def _delete_message(
     try:
         if message.file_count:
             message_store.delete_files(message.sid, should_delete_audio)
-        if not message.is_final:
-            return "nothing" if is_old else "not_final"
-        if message.has_text:
-            message_store.redact(message.sid)
+        if not message.is_final and not is_old:
+            return "not_final"
+        if not message.is_final or not message.has_text:
+            return "nothing"
+        message_store.redact(message.sid)
     except StoredMessageError as error:
         return error.reason
-    return "done" if message.has_text else "nothing"
+    return "done"

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from bot.base.language_names import RIGHT_TO_LEFT_LANGUAGES, get_own_name
 from bot.content import dates, partners
 from bot.content.catalog import CatalogText
-from bot.content.facts import DATA_SUMMARY_FACT_ID, LIVE_FACT_IDS, Partner
+from bot.content.facts import DATA_SUMMARY_FACT_ID, LIVE_FACT_IDS, Fact, Partner
 from bot.content.library import Library
 from bot.content.texts import TextId
 from bot.flows.dialog_state import apply_attributes
@@ -101,8 +101,8 @@ class ReplyComposer:
             yield self._render_fact(effect.fact, is_urgent)
         elif isinstance(effect, FindPartners):
             yield self._render_partner_matches(effect)
-        elif isinstance(effect, ShowMedia):
-            yield f"{self.media_base}{effect.file}" if self.media_base else ""
+        elif isinstance(effect, ShowMedia) and self.media_base:
+            yield f"{self.media_base}{effect.file}"
         elif isinstance(effect, Notice):
             yield self._render_text_by_id(effect.text_id)
         elif isinstance(effect, AskTopic):
@@ -150,7 +150,9 @@ class ReplyComposer:
         if not isinstance(text, Plural):
             return self.library.catalogs.find_text(self.language, text)
         number = answers.get(text.count, "")
-        return self.library.catalogs.find_plural_text(self.language, text, int(number) if number.isdecimal() else 0)
+        if not number.isdecimal():
+            number = "0"
+        return self.library.catalogs.find_plural_text(self.language, text, int(number))
 
     def _render_text_by_id(self, text_id: str) -> str:
         """Render a text that belongs to no flow. Raise KeyError for an unknown id."""
@@ -167,7 +169,12 @@ class ReplyComposer:
             return self._render_school_status()
         fact, policies = self.library.facts.get(fact_id), self.library.district.policies
         if not fact or not fact.is_usable(self._get_today(), policies, self._list_partners()):
-            return "" if is_urgent else self._render_text_by_id("fact_unavailable")
+            if is_urgent:
+                return ""
+            return self._render_text_by_id("fact_unavailable")
+        return self._render_usable_fact(fact, is_urgent)
+
+    def _render_usable_fact(self, fact: Fact, is_urgent: bool) -> str:
         partner_values: dict[str, str] = {}
         checked_on = fact.reviewed_on
         if fact.partners:
@@ -175,7 +182,9 @@ class ReplyComposer:
             partner_values[f"partners_{fact.partners}"] = "\n".join(map(self._render_partner, listed_partners))
             checked_on = min((partner.checked_on for partner in listed_partners), default=checked_on)
         fact_text = self._render_text(fact.text, partner_values)
-        return fact_text if is_urgent else f"{fact_text} {self._render_checked_date(checked_on)}"
+        if is_urgent:
+            return fact_text
+        return f"{fact_text} {self._render_checked_date(checked_on)}"
 
     def _render_school_status(self) -> str:
         """Render, once a conversation, the status of the school in the message, else of the family's school."""
@@ -191,8 +200,8 @@ class ReplyComposer:
 
     def render_status(self, status: SchoolStatus) -> str:
         """Render a school status for families, with the time of its check and of its end."""
-        to_local_time, school = self.library.district.to_local_time, self.library.district.schools.get(status.school)
-        values = {"school_name": school.name if school else self.library.district.name}
+        district = self.library.district
+        to_local_time, values = district.to_local_time, {"school_name": district.get_place_name(status.school)}
         values["time"] = dates.format_moment(to_local_time(status.checked_at), self.language)
         values["until"] = dates.format_moment(to_local_time(status.expires_at), self.language)
         text_ids: tuple[TextId, TextId] = (STATUS_TEXT_IDS[status.kind], "status_until")
@@ -219,8 +228,9 @@ class ReplyComposer:
         return self.library.district.to_local_time(self.now).date()
 
     def _list_partners(self) -> list[Partner]:
-        current_partners = self.load_partners() if self.load_partners else self.library.district.partners
-        return list(current_partners.values())
+        if self.load_partners:
+            return list(self.load_partners().values())
+        return list(self.library.district.partners.values())
 
     def _list_checked_partners(self, kind: str | None) -> list[Partner]:
         """Return the recently checked partners of this kind, in this family's order."""
@@ -232,7 +242,7 @@ class ReplyComposer:
         return partners.order_by_turn(checked_partners, self.language, self._get_today())
 
     def _render_partner(self, partner: Partner) -> str:
-        cost = self._render_text_by_id("cost_free" if partner.cost == "free" else "cost_low")
+        cost = self._render_text_by_id(f"cost_{partner.cost}")
         language_names = ", ".join(get_own_name(code) for code in partner.languages)
         return f"- {partner.name}, {partner.phone} ({cost}; {language_names})"
 
@@ -248,7 +258,9 @@ class ReplyComposer:
             lines.append(", ".join(self._render_text_by_id(f"service_{service}") for service in partner.services))
         lines.append(self._render_checked_date(partner.checked_on))
         description = "\n".join(lines)
-        return isolate_lines(description) if self.language in RIGHT_TO_LEFT_LANGUAGES else description
+        if self.language in RIGHT_TO_LEFT_LANGUAGES:
+            return isolate_lines(description)
+        return description
 
     def _render_checked_date(self, day: date) -> str:
         return self._render_text(self.library.texts["checked_on"], {"date": dates.format_full_date(day, self.language)})

@@ -124,8 +124,8 @@ def _find_script(char: str) -> tuple[str, int] | None:
 
 def _find_main_script(letters: str) -> str | None:
     worth_by_script: dict[str, int] = {}
-    for char in letters:
-        script_and_worth = _find_script(char) if char.isalpha() else None
+    for char in filter(str.isalpha, letters):
+        script_and_worth = _find_script(char)
         if script_and_worth:
             script, worth = script_and_worth
             worth_by_script[script] = worth_by_script.get(script, 0) + worth

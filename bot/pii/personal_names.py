@@ -60,7 +60,10 @@ def _read_name(text: str, start: int, language: str) -> Span | None:
     """Return the span of the name at `start`: its words with capitals, or at most two words without capitals."""
     end, word_count = start, 0
     has_capitals = text[start : start + 1].isupper() and not text.isupper()
-    while word_count < (MAX_NAME_WORDS if has_capitals else 2):
+    max_words = 2
+    if has_capitals:
+        max_words = MAX_NAME_WORDS
+    while word_count < max_words:
         word = ANY_WORD_PATTERN.match(text, end if not word_count else end + 1)
         if word is None or (word_count and text[end] not in " -"):
             break
@@ -68,7 +71,9 @@ def _read_name(text: str, start: int, language: str) -> Span | None:
         if not is_particle and (is_ordinary(word[0], language) or (has_capitals and not word[0][0].isupper())):
             break
         end, word_count = word.end(), word_count + 1
-    return (start, end) if word_count else None
+    if not word_count:
+        return None
+    return start, end
 
 
 def _find_kin_names(text: str, language: str) -> Iterator[Span]:
@@ -76,8 +81,10 @@ def _find_kin_names(text: str, language: str) -> Iterator[Span]:
     for match in KIN_PATTERN.finditer(text):
         first, second = (1, 2) if match[1] else (3, 4)
         if not is_ordinary(match[first], language):
-            has_second_word = match[second] and not is_ordinary(match[second], language)
-            yield match.start(first), match.end(second if has_second_word else first)
+            last = first
+            if match[second] and not is_ordinary(match[second], language):
+                last = second
+            yield match.start(first), match.end(last)
 
 
 def _find_capitalized(text: str, words: list[re.Match[str]], language: str) -> set[int]:
@@ -134,11 +141,11 @@ def _merge_runs(text: str, words: list[re.Match[str]], name_indexes: set[int]) -
     start = end = -1
     for index in sorted(name_indexes):
         word = words[index]
-        between = text[end : word.start()] if end >= 0 else ""
-        if end >= 0 and (not between.strip(" .-") or _is_only_particles(between)):
-            end = word.end()
-            continue
         if end >= 0:
+            between = text[end : word.start()]
+            if not between.strip(" .-") or _is_only_particles(between):
+                end = word.end()
+                continue
             yield start, end
         start, end = word.span()
     if end >= 0:

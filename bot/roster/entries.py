@@ -47,7 +47,10 @@ def merge_entries(lines: Iterable[RosterEntry]) -> list[RosterEntry]:
     """Merge the lines of each number, in the order in which the numbers first appear."""
     entries: dict[str, RosterEntry] = {}
     for line in lines:
-        entries[line.number] = entries[line.number] + line if line.number in entries else line
+        if line.number in entries:
+            entries[line.number] += line
+        else:
+            entries[line.number] = line
     return list(entries.values())
 
 
@@ -88,7 +91,9 @@ def _find_missing_channels(state: RosterState, entry: RosterEntry) -> list[str]:
     existing = {contact.channel for contact in state.addresses}
     if entry.channels:
         return [channel for channel in entry.channels if channel not in existing]
-    return [] if existing else ["sms"]
+    if existing:
+        return []
+    return ["sms"]
 
 
 def _choose_role(state: RosterState, entry: RosterEntry) -> str | None:

@@ -34,7 +34,7 @@ def import_command(files: tuple[Path, ...], basis_on: datetime | None, report: P
 
     You can run it again: existing families stay unchanged, and an interrupted import continues. See docs/roster.md.
     """
-    options = RosterImportOptions(basis_on=basis_on.date() if basis_on else None, **flags)
+    options = RosterImportOptions(basis_on=basis_on and basis_on.date(), **flags)
     _check_options(files, options, report)
     try:
         import_report = _run_import(_open_runtime(), files, options, report)
@@ -56,12 +56,17 @@ def _check_options(files: tuple[Path, ...], options: RosterImportOptions, report
         raise click.BadParameter("this is one of the rosters: choose another file", param_hint="--report")
 
 
+def _open_csv_writer(stack: ExitStack, report: Path | None) -> FindingCallback:
+    if not report:
+        return lambda finding: None
+    return create_csv_writer(stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")))
+
+
 def _run_import(
     runtime: Runtime, files: tuple[Path, ...], options: RosterImportOptions, report: Path | None
 ) -> ImportReport:
     with ExitStack() as stack:
-        file = stack.enter_context(report.open("w", encoding="utf-8-sig", newline="")) if report else None
-        write_to_csv: FindingCallback = create_csv_writer(file) if file else lambda finding: None
+        write_to_csv = _open_csv_writer(stack, report)
 
         def report_finding(finding: RosterFinding) -> None:
             click.echo(str(finding))

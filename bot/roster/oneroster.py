@@ -41,12 +41,16 @@ def detect_file_kind(sheet: RosterSheet) -> str | None:
     """Return the kind of OneRoster file, or None if it is not from OneRoster."""
     names = {name.strip().casefold() for name in sheet.header}
     if "sourcedid" not in names:
-        return OTHER_FILE if {"propertyname", "value"} <= names else None
+        if {"propertyname", "value"} <= names:
+            return OTHER_FILE
+        return None
     if {"usersourcedid", "role", "orgsourcedid"} <= names:
         return ROLES_FILE
     if {"givenname", "familyname"} <= names and names & {"enableduser", "agentsourcedids", "username"}:
         return USERS_FILE
-    return ORGS_FILE if {"name", "type", "parentsourcedid"} <= names else OTHER_FILE
+    if {"name", "type", "parentsourcedid"} <= names:
+        return ORGS_FILE
+    return OTHER_FILE
 
 
 def group_files(sheets: Mapping[str, Sequence[RosterSheet]]) -> OneRosterFiles | None:
@@ -201,7 +205,9 @@ def _classify_role(role: str) -> str:
         return "family"
     if plain in STAFF_ROLES:
         return "staff"
-    return "student" if plain == "student" else ""
+    if plain == "student":
+        return "student"
+    return ""
 
 
 def _is_deleted(row: CellsByHeader) -> bool:

@@ -25,9 +25,12 @@ class RosterFinding:
     is_bad: bool = True
 
     def __str__(self) -> str:
-        place = f"{self.file}, line {self.line}" if self.line else self.file
-        suffix = "" if self.is_bad else " (warning)"
-        return f"{place}: {self.message}{suffix}"
+        place = self.file
+        if self.line:
+            place += f", line {self.line}"
+        if self.is_bad:
+            return f"{place}: {self.message}"
+        return f"{place}: {self.message} (warning)"
 
 
 @dataclass

@@ -89,11 +89,10 @@ class _StatusReply:
     def _build_values(self, language: str, found_statuses: tuple[SchoolStatus, ...]) -> dict[str, str]:
         """Build the values of the text. For several schools, use the earliest check and the earliest end."""
         district, statuses = self.runtime.library.district, found_statuses or (self.status,)
-        school = district.schools.get(self.status.school)
         checked_at = district.to_local_time(min(status.checked_at for status in statuses))
         expires_at = district.to_local_time(min(status.expires_at for status in statuses))
         return {
-            "school_name": school.name if school else district.name,
+            "school_name": district.get_place_name(self.status.school),
             "time": dates.format_moment(checked_at, language),
             "until": dates.format_moment(expires_at, language),
         }
@@ -145,8 +144,12 @@ def _find_known_school(db: Transaction, contact_id: int) -> str | None:
     if school := contacts.get_attributes(db, contact_id).get("school"):
         return school
     family_id = contacts.find_family_id(db, contact_id)
-    schools = families.list_schools(db, family_id) if family_id is not None else []
-    return schools[0] if len(schools) == 1 else None
+    if family_id is None:
+        return None
+    schools = families.list_schools(db, family_id)
+    if len(schools) != 1:
+        return None
+    return schools[0]
 
 
 def find_all_clear(runtime: Runtime, db: Transaction, current_time: datetime) -> tuple[SchoolStatus, ...]:
@@ -155,7 +158,9 @@ def find_all_clear(runtime: Runtime, db: Transaction, current_time: datetime) ->
     statuses = tuple(current[school] for school in runtime.library.district.schools if school in current)
     if len(statuses) < len(runtime.library.district.schools):
         return ()
-    return statuses if all(status.kind == NO_AGENTS for status in statuses) else ()
+    if any(status.kind != NO_AGENTS for status in statuses):
+        return ()
+    return statuses
 
 
 def plan_withdrawal_texts(runtime: Runtime, db: Transaction, status: SchoolStatus, current_time: datetime) -> list[str]:

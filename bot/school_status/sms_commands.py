@@ -63,7 +63,9 @@ def parse(district: District, text: str) -> SchoolStatusCommand | None:
         for school_id, school in district.schools.items()
         if name_words <= {school_id, *normalize_text(school.name).split()}
     ]
-    return SchoolStatusCommand(matching[0], kind) if name_words and len(matching) == 1 else None
+    if not name_words or len(matching) != 1:
+        return None
+    return SchoolStatusCommand(matching[0], kind)
 
 
 def parse_request(request: CommandRequest) -> SchoolStatusCommand | None:
@@ -109,8 +111,9 @@ def _withdraw_status(runtime: Runtime, staff: str, school: str) -> str:
 def _describe_status(runtime: Runtime, school: str) -> str:
     with runtime.database.read() as db:
         status = school_statuses.find_current_by_school(db, now()).get(school)
-    name = runtime.library.district.schools[school].name
-    return _quote_status(runtime, status) if status else f"Families read nothing about {name} now."
+    if status:
+        return _quote_status(runtime, status)
+    return f"Families read nothing about {runtime.library.district.schools[school].name} now."
 
 
 def _quote_status(runtime: Runtime, status: SchoolStatus) -> str:

@@ -135,7 +135,9 @@ def _check_answer(sent_text: str, received_text: str, originals: list[str]) -> s
     if extract_letters(received_text) == extract_letters(sent_text):
         return TranslationError("unchanged")
     restored_text = restore_text(received_text, originals)
-    return TranslationError("lost words") if restored_text is None else restored_text
+    if restored_text is None:
+        return TranslationError("lost words")
+    return restored_text
 
 
 def _classify_error(error: Exception) -> TranslationErrorReason:
@@ -144,6 +146,8 @@ def _classify_error(error: Exception) -> TranslationErrorReason:
     if isinstance(error, httpx.TransportError):
         return "unreachable"
     status = STATUS_PATTERN.search(str(error))
-    if status:
-        return "busy" if status[1] == "429" else "broken"
-    return "garbage"
+    if not status:
+        return "garbage"
+    if status[1] == "429":
+        return "busy"
+    return "broken"

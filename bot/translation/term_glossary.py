@@ -38,13 +38,17 @@ class TermGlossary:
     def find_spans(self, text: str, source: str, target: str) -> list[Span]:
         """Return the spans of terms and names that the machine must not translate between these languages."""
         pattern, _ = self._get_pair(source, target)
-        return [match.span() for match in pattern.finditer(text)] if pattern else []
+        if pattern is None:
+            return []
+        return [match.span() for match in pattern.finditer(text)]
 
     def get_replacement(self, original: str, source: str, target: str) -> str:
         """Return the text to insert for a protected text: the translation of a term, or the text itself."""
         _, wordings = self._get_pair(source, target)
         wording = wordings.get(_get_match_key(original)) or wordings.get(original.casefold(), original)
-        return wording[0].upper() + wording[1:] if original[:1].isupper() else wording
+        if original[:1].isupper():
+            return wording[0].upper() + wording[1:]
+        return wording
 
     def _get_pair(self, source: str, target: str) -> tuple[re.Pattern[str] | None, dict[str, str]]:
         if (source, target) not in self._pairs:
@@ -57,7 +61,9 @@ class TermGlossary:
         wordings = {name: name for name in self.names}
         for english, term in self._terms.items():
             for form in _get_forms(english, term, source):
-                wording = form if not term.say else next(iter(_get_forms(english, term, target)), "")
+                wording = form
+                if term.say:
+                    wording = next(iter(_get_forms(english, term, target)), "")
                 if wording:
                     wordings[_get_match_key(form)] = wording
         return wordings
@@ -74,15 +80,22 @@ def _get_match_key(form: str) -> str:
 
     A form with a capital ("IEP", "EL") matches only this case, others match any case.
     """
-    return form if form != form.lower() else form.casefold()
+    if form == form.lower():
+        return form.casefold()
+    return form
 
 
 def _compile_pattern(forms: Iterable[str]) -> re.Pattern[str] | None:
     longest_first = sorted(forms, key=len, reverse=True)
-    return re.compile("|".join(map(_build_form_pattern, longest_first))) if longest_first else None
+    if not longest_first:
+        return None
+    return re.compile("|".join(map(_build_form_pattern, longest_first)))
 
 
 def _build_form_pattern(form: str) -> str:
-    words = r"\s+".join(map(re.escape, form.split()))
-    any_case = words if form != form.lower() else f"(?i:{words})"
-    return any_case if UNSPACED_SCRIPT_PATTERN.search(form) else rf"(?<!\w){any_case}(?!\w)"
+    pattern = r"\s+".join(map(re.escape, form.split()))
+    if form == form.lower():
+        pattern = f"(?i:{pattern})"
+    if UNSPACED_SCRIPT_PATTERN.search(form):
+        return pattern
+    return rf"(?<!\w){pattern}(?!\w)"

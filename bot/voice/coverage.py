@@ -34,24 +34,26 @@ class VoiceCoverage:
     @property
     def unheard_count(self) -> int:
         """Return the number of texts with neither voice nor recording."""
-        return 0 if self.voice_name else len(self.unrecorded_texts) + self.machine_only_count
+        if self.voice_name:
+            return 0
+        return len(self.unrecorded_texts) + self.machine_only_count
 
 
 def measure_coverage(
     library: Library, language: str, now: datetime, find_recorded_keys: RecordedKeyLookup | None
 ) -> VoiceCoverage:
     """Measure the coverage of one language."""
-    recordable_texts, voice = collect_recordable_texts(library, language, now), TWILIO_VOICES.get(language)
-    recorded_keys = find_recorded_keys(language, recordable_texts.keys) if find_recorded_keys else set()
-    unrecorded_texts = () if voice else tuple(item for item in recordable_texts.items if item.key not in recorded_keys)
-    recorded_count = len(recorded_keys) if find_recorded_keys else None
+    texts = collect_recordable_texts(library, language, now)
+    recorded_keys: set[str] = set()
+    recorded_count = None
+    if find_recorded_keys:
+        recorded_keys = find_recorded_keys(language, texts.keys)
+        recorded_count = len(recorded_keys)
+    voice_name, unrecorded_texts = "", tuple(item for item in texts.items if item.key not in recorded_keys)
+    if voice := TWILIO_VOICES.get(language):
+        voice_name, unrecorded_texts = voice.name, ()
     return VoiceCoverage(
-        language,
-        voice.name if voice else "",
-        len(recordable_texts.items),
-        len(recordable_texts.machine_only_texts),
-        recorded_count,
-        unrecorded_texts,
+        language, voice_name, len(texts.items), len(texts.machine_only_texts), recorded_count, unrecorded_texts
     )
 
 

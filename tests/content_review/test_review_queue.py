@@ -33,9 +33,9 @@ def test_page_and_check_list_expired_content(runtime: Runtime, client: FlaskClie
         page = client.get("/console/content").text
         assert "fact home_entry" in page and "legal partner" in page and "not shown to families now" in page
     errors, warnings = find_content_problems(settings.ROOT, runtime.library, date(2026, 12, 14))
-    assert not errors and any("fact home_entry is not said now" in line for line in warnings)
+    assert not errors and any("fact home_entry is not shown to families now" in line for line in warnings)
     _, today = find_content_problems(settings.ROOT, runtime.library, date(2026, 11, 24))
-    assert not any("not said now" in line for line in today)
+    assert not any("not shown to families now" in line for line in today)
 
 
 def test_partners_not_checked_recently_are_not_named(family: Family, library: Library) -> None:

@@ -152,7 +152,10 @@ def test_port_in_use_is_reported(tmp_path: Path, run: Start, free_port: int) -> 
     with socket.create_server(("127.0.0.1", free_port)):
         second = run()
         said = read_output(second)
-    assert said == f"Port {free_port} cannot be used (address already in use): choose another one with `make run PORT=8001`.\n"
+    assert (
+        said
+        == f"Port {free_port} cannot be used (address already in use): choose another one with `make run PORT=8001`.\n"
+    )
     assert second.returncode == 1
 
 

@@ -201,7 +201,7 @@ def test_each_lock_is_twice_as_long_as_the_previous(runtime: Runtime, client: Fl
         for _ in range(7):
             for _ in range(5):
                 _, page = post(client, "/console/login", "/console/login", name=name, password="wrong")
-            waits.append(int(re.findall(r"wait (\d+) minutes", page)[0]))
+            waits.append(int(re.findall(r"Wait (\d+) minutes", page)[0]))
             runtime.redis.delete(*runtime.redis.keys("puente:limits:*"), *runtime.redis.keys("login:tries:*:locked"))
             clock.shift(timedelta(minutes=waits[-1], seconds=1))
         assert waits == [15, 30, 60, 120, 240, 240, 240]

@@ -85,16 +85,18 @@ def _check_migrations(runtime: Runtime) -> Finding:
 def _check_keys(runtime: Runtime) -> Finding:
     with runtime.database.read() as db:
         problem = reindex.explain_wrong_keys(db)
-    observation = "does not fit" if problem else "decrypts what is stored"
-    return Finding("DATA_KEY", not problem, observation, problem)
+    if problem:
+        return Finding("DATA_KEY", False, "does not fit", problem)
+    return Finding("DATA_KEY", True, "decrypts what is stored")
 
 
 def _check_clock(runtime: Runtime) -> Finding:
     seconds, microseconds = runtime.redis.time()
     difference = abs(datetime.now(UTC) - datetime.fromtimestamp(seconds + microseconds / 1e6, UTC))
-    is_well = difference <= MAX_CLOCK_SKEW
-    remedy = "" if is_well else "Set up NTP on every machine."
-    return Finding("clock", is_well, f"{difference.total_seconds():.0f} s from the clock of Redis", remedy)
+    observation = f"{difference.total_seconds():.0f} s from the clock of Redis"
+    if difference > MAX_CLOCK_SKEW:
+        return Finding("clock", False, observation, "Set up NTP on every machine.")
+    return Finding("clock", True, observation)
 
 
 def _check_redis_write(runtime: Runtime) -> Finding:
@@ -170,9 +172,10 @@ def _check_sender(runtime: Runtime) -> Finding:
 def _check_disk(runtime: Runtime) -> Finding:
     var_dir = runtime.settings.var_dir
     free_bytes = shutil.disk_usage(var_dir if var_dir.exists() else ROOT).free
-    is_well = free_bytes >= MIN_FREE_DISK_BYTES
-    remedy = "" if is_well else "Free space, because a full disk loses messages."
-    return Finding("disk", is_well, f"{free_bytes / 1024**3:.1f} GB free", remedy)
+    observation = f"{free_bytes / 1024**3:.1f} GB free"
+    if free_bytes < MIN_FREE_DISK_BYTES:
+        return Finding("disk", False, observation, "Free space, because a full disk loses messages.")
+    return Finding("disk", True, observation)
 
 
 def _check_facts(runtime: Runtime) -> Finding:

@@ -298,7 +298,9 @@ def get_many(db: Transaction, ids: Iterable[str]) -> list[Recipient]:
 def find_by_sid(db: Transaction, sid: str) -> Recipient | None:
     """Return the row with this Twilio SID, or None."""
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
-    return build_recipient(row) if row else None
+    if row is None:
+        return None
+    return build_recipient(row)
 
 
 def find_sids_of_others(db: Transaction, sids: Iterable[str], own_id: str) -> set[str]:
@@ -317,7 +319,9 @@ def find_newest_for_contact(db: Transaction, contact_id: int, since: datetime) -
         & (recipients.c.moved_at >= since)
     )
     row = db.execute(select(recipients).where(key).order_by(recipients.c.moved_at.desc()).limit(1)).one_or_none()
-    return build_recipient(row) if row else None
+    if row is None:
+        return None
+    return build_recipient(row)
 
 
 def has_open(db: Transaction, announcement_id: int) -> bool:

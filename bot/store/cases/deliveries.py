@@ -234,13 +234,17 @@ def _get_encryptor(db: Transaction, columns: dict[str, object]) -> Encryptor:
     contact_id, case_id = columns.get("contact_id"), columns.get("case_id")
     if isinstance(contact_id, int):
         return record_keys.get_encryptor(db, contact_id)
-    return cases.get_encryptor(db, case_id if isinstance(case_id, int) else None)
+    if isinstance(case_id, int):
+        return cases.get_encryptor(db, case_id)
+    return cases.get_encryptor(db, None)
 
 
 def find(db: Transaction, delivery_id: str) -> Delivery | None:
     """Return the delivery with this ID, or None."""
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
-    return _build_delivery(row, record_keys.get_decryptor(db)) if row else None
+    if row is None:
+        return None
+    return _build_delivery(row, record_keys.get_decryptor(db))
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[Delivery]:

@@ -131,7 +131,9 @@ class VoiceNote:
             return "fetch"
         if self.transcript == "waiting":
             return "transcribe"
-        return "delete" if self.at_twilio else None
+        if self.at_twilio:
+            return "delete"
+        return None
 
 
 def add(db: Transaction, new: NewVoiceNote, now: datetime) -> int:
@@ -160,7 +162,9 @@ def add(db: Transaction, new: NewVoiceNote, now: datetime) -> int:
 def find(db: Transaction, note_id: int) -> VoiceNote | None:
     """Return the voice note with this ID, or None."""
     row = db.execute(select(*_COLUMNS_WITHOUT_AUDIO).where(voice_notes.c.id == note_id)).one_or_none()
-    return _build_note(row, record_keys.get_decryptor(db)) if row else None
+    if row is None:
+        return None
+    return _build_note(row, record_keys.get_decryptor(db))
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[VoiceNote]:
@@ -174,7 +178,9 @@ def load_audio(db: Transaction, note: VoiceNote) -> bytes | None:
     """Return the audio, or None if it is not stored."""
     encrypted = db.execute(select(voice_notes.c.sealed_audio).where(voice_notes.c.id == note.id)).scalar_one_or_none()
     decryptor = record_keys.get_decryptor(db)
-    return decryptor.decrypt_bytes(encrypted, build_context(note.cause, "audio")) if encrypted else None
+    if not encrypted:
+        return None
+    return decryptor.decrypt_bytes(encrypted, build_context(note.cause, "audio"))
 
 
 def find_needed_message_sids(db: Transaction, message_sids: Iterable[str]) -> set[str]:
@@ -247,8 +253,10 @@ def save_transcript(db: Transaction, note: VoiceNote, text: str | None, now: dat
     """
     key = (voice_notes.c.id == note.id) & (voice_notes.c.transcript == "waiting")
     encryptor = record_keys.get_encryptor(db, note.contact_id)
-    encrypted = encryptor.encrypt(text, build_context(note.cause, "transcript")) if text else None
-    values = {"sealed_transcript": encrypted, "transcript": "done" if text else "failed", "tries": 0, "due_at": now}
+    values = {"sealed_transcript": None, "transcript": "failed", "tries": 0, "due_at": now}
+    if text:
+        encrypted = encryptor.encrypt(text, build_context(note.cause, "transcript"))
+        values |= {"sealed_transcript": encrypted, "transcript": "done"}
     return db.execute(update(voice_notes).where(key).values(values)).rowcount == 1
 
 
@@ -306,7 +314,9 @@ def _delete_matching(db: Transaction, condition: Any, now: datetime) -> int:
 def _build_note(row: Row[Any], decryptor: Decryptor) -> VoiceNote:
     names = VoiceNote.__dataclass_fields__.keys() - {"url", "text"}
     encrypted = row.sealed_transcript
-    text = decryptor.decrypt(encrypted, build_context(row.cause, "transcript")) if encrypted else ""
+    text = ""
+    if encrypted:
+        text = decryptor.decrypt(encrypted, build_context(row.cause, "transcript"))
     url = decryptor.decrypt(row.sealed_url, build_context(row.cause, "url"))
     return VoiceNote(url=url, text=text, **{name: getattr(row, name) for name in names})
 

@@ -117,7 +117,9 @@ def add(db: Transaction, leader: CommunityLeader, now: datetime) -> int | None:
     context_id = uuid4().hex
     row = {**_build_columns(db.vault, leader, context_id), "place": context_id, "created_at": now}
     new_row = insert_if_new(db, community_leaders, row)
-    return None if new_row is None else int(new_row.id)
+    if new_row is None:
+        return None
+    return int(new_row.id)
 
 
 def change(db: Transaction, leader: CommunityLeader) -> bool:
@@ -159,7 +161,9 @@ def find(db: Transaction, leader_id: int) -> CommunityLeader | None:
     """Return the leader with this ID, or None."""
     key = (community_leaders.c.id == leader_id) & community_leaders.c.left_at.is_(None)
     row = db.execute(select(community_leaders).where(key)).one_or_none()
-    return _build_leader(row, db.vault) if row else None
+    if row is None:
+        return None
+    return _build_leader(row, db.vault)
 
 
 def record_contact(db: Transaction, leader_id: int, contacted_on: date, due_on: date) -> None:
@@ -178,10 +182,8 @@ def add_request(db: Transaction, leader_id: int, reason: str, by: str, now: date
     """
     lock = update(community_leaders).where(community_leaders.c.id == leader_id).values(owner=community_leaders.c.owner)
     db.execute(lock)  # two concurrent requests must not both become the open one
-    open_requests = [
-        request for request in list_open_requests(db) if request.leader_id == leader_id and request.with_id is None
-    ]
-    open_request = open_requests[0] if open_requests else None
+    requests = (request for request in list_open_requests(db) if request.leader_id == leader_id)
+    open_request = next((request for request in requests if request.with_id is None), None)
     row = {"leader_id": leader_id, "why": reason, "asked_by": by, "asked_at": now}
     db.execute(insert(leader_requests).values(**row, with_id=open_request.id if open_request else None))
     return open_request
@@ -215,7 +217,9 @@ def find_last_completed_request(db: Transaction, leader_id: int) -> LeaderReques
         & leader_requests.c.with_id.is_(None)
     )
     row = db.execute(select(leader_requests).where(key).order_by(leader_requests.c.done_at.desc()).limit(1)).first()
-    return _build_request(row) if row else None
+    if row is None:
+        return None
+    return _build_request(row)
 
 
 def add_task(db: Transaction, task: LeaderTask) -> None:

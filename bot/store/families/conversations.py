@@ -237,7 +237,9 @@ class ConversationStore:
     def find(self, family: str) -> Conversation | None:
         """Return the stored conversation, or None."""
         found = self.redis.get(_build_conversation_key(family))
-        return self._decrypt(found, family) if found else None
+        if not found:
+            return None
+        return self._decrypt(found, family)
 
     def _list_answered_sids(self, family: str) -> list[bytes]:
         return cast(list[bytes], self.redis.lrange(_build_answered_list_key(family), 0, -1))
@@ -264,7 +266,9 @@ class ConversationStore:
         """Return the flow and step of the question that waits for this family's answer, or None."""
         found = self.redis.get(_build_conversation_key(family))
         state = self._decrypt(found, family).talk.get("state")
-        return (state["flow"], state["step"]) if state and state["step"] else None
+        if not state or not state["step"]:
+            return None
+        return state["flow"], state["step"]
 
     def is_window_open(self, family: str) -> bool:
         """Return whether the family wrote within the last 24 hours (WhatsApp's service window)."""
@@ -272,22 +276,22 @@ class ConversationStore:
 
     def check_windows_open(self, families: list[str]) -> list[bool]:
         """Return the same for many families, with one request."""
+        if not families:
+            return []
         pipe = self.redis.pipeline(transaction=False)
         for family in families:
             pipe.exists(_build_window_key(family))
-        return [bool(one) for one in pipe.execute()] if families else []
+        return [bool(one) for one in pipe.execute()]
 
     def _encrypt(self, conversation: Conversation, family: str) -> bytes:
         return self._vault.encrypt_bytes(json.dumps(vars(conversation)).encode(), _build_conversation_key(family))
 
     def _decrypt(self, encrypted: Any, family: str) -> Conversation:
         """Decrypt a conversation. One that no key decrypts starts over: a menu is better than no reply."""
+        if not encrypted:
+            return Conversation()
         try:
-            return (
-                Conversation(**json.loads(self._vault.decrypt_bytes(encrypted, _build_conversation_key(family))))
-                if encrypted
-                else Conversation()
-            )
+            return Conversation(**json.loads(self._vault.decrypt_bytes(encrypted, _build_conversation_key(family))))
         except (DecryptionError, TypeError, ValueError):
             return Conversation()
 

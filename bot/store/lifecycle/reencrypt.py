@@ -54,6 +54,25 @@ class EncryptedColumn:
         """Whether the column holds bytes. Otherwise it holds base64 text."""
         return isinstance(self.column.type, LargeBinary)
 
+    @property
+    def key_prefix_length(self) -> int:
+        """The length of the start of a value that identifies its key."""
+        if self.is_binary:
+            return len(FAMILY_KEY_MARKER)
+        return KEY_PREFIX_CHARACTERS
+
+    def encode(self, encrypted: bytes) -> bytes | str:
+        """Return encrypted data as the column holds it."""
+        if self.is_binary:
+            return encrypted
+        return urlsafe_b64encode(encrypted).decode()
+
+    def decode(self, value: Any) -> bytes:
+        """Return the encrypted data of a value of the column."""
+        if self.is_binary:
+            return bytes(value)
+        return urlsafe_b64decode(value)
+
 
 def _get_contact_id(_db: Transaction, row: Row[Any]) -> int | None:
     contact_id: int | None = row.contact_id
@@ -65,7 +84,9 @@ def _find_case_contact_id(db: Transaction, row: Row[Any]) -> int | None:
 
 
 def _find_contact_id(db: Transaction, row: Row[Any]) -> int | None:
-    return _find_case_contact_id(db, row) if row.contact_id is None else _get_contact_id(db, row)
+    if row.contact_id is None:
+        return _find_case_contact_id(db, row)
+    return _get_contact_id(db, row)
 
 
 def _build_message_context(part: str) -> Callable[[Row[Any]], str]:
@@ -175,18 +196,22 @@ def count_by_key(db: Transaction) -> EncryptedValueCounts:
 
 def _select_key_prefix(column: EncryptedColumn) -> ColumnElement[Any]:
     """Return the start of a value that identifies its key, as SQL."""
-    return func.substr(column.column, 1, len(FAMILY_KEY_MARKER) if column.is_binary else KEY_PREFIX_CHARACTERS)
+    return func.substr(column.column, 1, column.key_prefix_length)
 
 
 def _encode_key_prefix(column: EncryptedColumn, key_id: bytes) -> bytes | str:
     """Return a key id as the values of this column start with it."""
-    return key_id if column.is_binary else urlsafe_b64encode(key_id).decode()[:KEY_PREFIX_CHARACTERS]
+    if column.is_binary:
+        return key_id
+    return urlsafe_b64encode(key_id).decode()[:KEY_PREFIX_CHARACTERS]
 
 
 def _classify_key(column: EncryptedColumn, prefix: bytes | str, vault: Vault) -> str:
     kinds = {FAMILY_KEY_MARKER: "own"} | dict.fromkeys(vault.key_ids, "older") | {vault.newest_key_id: "newest"}
     kinds_by_prefix = {_encode_key_prefix(column, key_id): kind for key_id, kind in kinds.items()}
-    return kinds_by_prefix.get(bytes(prefix) if isinstance(prefix, memoryview) else prefix, "unknown")
+    if isinstance(prefix, memoryview):
+        prefix = bytes(prefix)
+    return kinds_by_prefix.get(prefix, "unknown")
 
 
 def reencrypt_all(database: Database) -> Iterator[Counter[str]]:
@@ -214,8 +239,9 @@ def _fetch_batch(db: Transaction, column: EncryptedColumn, last_id: Any) -> list
     query = select(column.table).where(column.column.is_not(None), is_under_other_key)
     if last_id is not None:
         query = query.where(primary_key > last_id)
-    has_large_values = column.is_binary and column.find_owner_id
-    batch_size = LARGE_VALUE_BATCH_SIZE if has_large_values else REENCRYPT_BATCH_SIZE
+    batch_size = REENCRYPT_BATCH_SIZE
+    if column.is_binary and column.find_owner_id:
+        batch_size = LARGE_VALUE_BATCH_SIZE
     return list(db.execute(query.order_by(primary_key).limit(batch_size).with_for_update()))
 
 
@@ -228,7 +254,7 @@ def _reencrypt_row(db: Transaction, column: EncryptedColumn, row: Row[Any]) -> s
     value = row._mapping[column.column]
     if not value:
         return "empty"
-    encrypted = bytes(value) if column.is_binary else urlsafe_b64decode(value)
+    encrypted = column.decode(value)
     owner_id = column.find_owner_id(db, row) if column.find_owner_id else None
     if encrypted.startswith(FAMILY_KEY_MARKER) or (owner_id is None and encrypted.startswith(db.vault.newest_key_id)):
         return "right"
@@ -238,7 +264,7 @@ def _reencrypt_row(db: Transaction, column: EncryptedColumn, row: Row[Any]) -> s
     except DecryptionError:
         return "unreadable"
     reencrypted = record_keys.get_encryptor(db, owner_id).encrypt_bytes(data, context)
-    new_value = reencrypted if column.is_binary else urlsafe_b64encode(reencrypted).decode()
+    new_value = column.encode(reencrypted)
     primary_key = _get_primary_key(column)
     db.execute(update(column.table).where(primary_key == row._mapping[primary_key]).values({column.column: new_value}))
     return "sealed"

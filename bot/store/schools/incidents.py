@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Integer,
+    Select,
     String,
     Table,
     Text,
@@ -161,15 +162,13 @@ def get(db: Transaction, incident_id: int) -> Incident:
 
 def find(db: Transaction, incident_id: int) -> Incident | None:
     """Return the incident with this ID, or None."""
-    row = db.execute(select(incidents).where(incidents.c.id == incident_id)).one_or_none()
-    return _build_incident(row) if row else None
+    return _find_one(db, select(incidents).where(incidents.c.id == incident_id))
 
 
 def find_by_case(db: Transaction, case_id: int) -> Incident | None:
     """Return the newest incident that pages staff by this case, or None."""
     query = select(incidents).where(incidents.c.case_id == case_id).order_by(incidents.c.id.desc()).limit(1)
-    row = db.execute(query).one_or_none()
-    return _build_incident(row) if row else None
+    return _find_one(db, query)
 
 
 def list_running(db: Transaction) -> list[Incident]:
@@ -199,8 +198,7 @@ def find_running_for_staff(db: Transaction, staff: str) -> Incident | None:
         .order_by(incidents.c.drill, incidents.c.id.desc())
         .limit(1)
     )
-    row = db.execute(query).one_or_none()
-    return _build_incident(row) if row else None
+    return _find_one(db, query)
 
 
 def find_running_drill_for_staff(db: Transaction, staff: str) -> Incident | None:
@@ -209,15 +207,13 @@ def find_running_drill_for_staff(db: Transaction, staff: str) -> Incident | None
     query = (
         select(incidents).join(incident_participants, incident_participants.c.incident_id == incidents.c.id).where(key)
     )
-    row = db.execute(query.order_by(incidents.c.id.desc()).limit(1)).one_or_none()
-    return _build_incident(row) if row else None
+    return _find_one(db, query.order_by(incidents.c.id.desc()).limit(1))
 
 
 def find_running_at_school(db: Transaction, school: str | None, drill: bool) -> Incident | None:
     """Return the newest running incident (or drill) at a school, or None."""
     key = (incidents.c.school == school) & (incidents.c.drill == drill) & incidents.c.ended_at.is_(None)
-    row = db.execute(select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1)).one_or_none()
-    return _build_incident(row) if row else None
+    return _find_one(db, select(incidents).where(key).order_by(incidents.c.id.desc()).limit(1))
 
 
 def list_idle(db: Transaction, drill: bool, before: datetime) -> list[Incident]:
@@ -271,7 +267,9 @@ def find_participant(db: Transaction, incident_id: int, staff: str) -> IncidentP
     """Return the staff member's participation, or None."""
     key = (incident_participants.c.incident_id == incident_id) & (incident_participants.c.staff == staff)
     row = db.execute(select(incident_participants).where(key)).one_or_none()
-    return IncidentParticipant(**row._mapping) if row else None
+    if row is None:
+        return None
+    return IncidentParticipant(**row._mapping)
 
 
 def list_participants(db: Transaction, incident_id: int) -> list[IncidentParticipant]:
@@ -319,7 +317,9 @@ def add_entry(db: Transaction, entry: IncidentEntry) -> None:
 def find_entry_by_cause(db: Transaction, cause: str) -> IncidentEntry | None:
     """Return the entry of this message or form, or None."""
     row = db.execute(select(incident_entries).where(incident_entries.c.cause == cause)).one_or_none()
-    return _build_entry(row, db.vault) if row else None
+    if row is None:
+        return None
+    return _build_entry(row, db.vault)
 
 
 def list_entries(db: Transaction, incident_id: int) -> Sequence[IncidentEntry]:
@@ -351,6 +351,13 @@ def delete_ended_before(db: Transaction, drill: bool, ended_before: datetime) ->
     for table in (incident_entries, incident_participants):
         db.execute(delete(table).where(table.c.incident_id.in_(old_ids)))
     return db.execute(delete(incidents).where(key)).rowcount
+
+
+def _find_one(db: Transaction, query: Select[Any]) -> Incident | None:
+    row = db.execute(query).one_or_none()
+    if row is None:
+        return None
+    return _build_incident(row)
 
 
 def _build_incident(row: Row[Any]) -> Incident:

@@ -201,9 +201,11 @@ def _find_kit_file(announcement: Announcement, language: str, kind: str) -> byte
         kit = share_kits.find(db, announcement.id, language)
     if kit is None:
         return None
-    if kind == "png":
-        return kit.picture if item.has_picture else None
-    return kit.sound if item.sound else None
+    if kind == "png" and item.has_picture:
+        return kit.picture
+    if kind != "png" and item.sound:
+        return kit.sound
+    return None
 
 
 def _slugify(name: str) -> str:
@@ -239,8 +241,9 @@ def _build_message_view(language: str, text_id: TextId, **values: str) -> Messag
     """Return one of Puente's texts in this language, or else in English."""
     library = get_localized_library(get_runtime(), language)
     text = render_fixed_text(library, language, text_id, values)
-    is_missing = library.catalogs.find_text(language, library.texts[text_id]).is_missing
-    return MessageView(text, SOURCE_LANGUAGE if is_missing else language)
+    if library.catalogs.find_text(language, library.texts[text_id]).is_missing:
+        return MessageView(text, SOURCE_LANGUAGE)
+    return MessageView(text, language)
 
 
 def _format_started_at(announcement: Announcement, language: str) -> str:

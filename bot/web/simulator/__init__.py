@@ -104,10 +104,12 @@ def explain_text() -> ResponseReturnValue:
 def let_days_pass() -> ResponseReturnValue:
     """Make this phone's follow-ups due now, so that the next sweep sends them."""
     runtime, address = get_runtime(), str(request.get_json().get("phone", ""))
+    count, notice = 0, "This phone has no follow-ups"
     with runtime.database.write() as db:
-        contact = contacts.find(db, address)
-        count = follow_ups.bring_forward(db, contact.id, now()) if contact else 0
-    notice = f"{count} follow-up(s) are due now" if count else "This phone has no follow-ups"
+        if contact := contacts.find(db, address):
+            count = follow_ups.bring_forward(db, contact.id, now())
+    if count:
+        notice = f"{count} follow-up(s) are due now"
     add_to_feed(runtime.redis, address, "system", f"Days pass. {notice}.")
     return jsonify(count=count)
 

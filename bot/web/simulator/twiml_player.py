@@ -107,13 +107,19 @@ def _resolve_path(action: str | None, document_path: str, base_url: str, is_dial
 
     Without an action, it is the path of the document. After a `<Dial>` without an action, the document continues.
     """
+    if not action and is_dial:
+        return ""
     if not action:
-        return "" if is_dial else document_path
+        return document_path
     url = urlsplit(urljoin(base_url + document_path, action.strip()))
-    path = f"{url.path}?{url.query}" if url.query else url.path
-    is_own_url = f"{url.scheme}://{url.netloc}" == base_url and url.path == CALL_WEBHOOK_PATH
-    return path if is_own_url else ""
+    if f"{url.scheme}://{url.netloc}" != base_url or url.path != CALL_WEBHOOK_PATH:
+        return ""
+    if url.query:
+        return f"{url.path}?{url.query}"
+    return url.path
 
 
 def _parse_number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isdecimal() else default
+    if text and text.isdecimal():
+        return int(text)
+    return default

@@ -107,7 +107,9 @@ class CallState:
     def find_spoken_language(self) -> str:
         """Return the preferred language of this number if the district offers it in calls, or ""."""
         language = self.find_preferred_language()
-        return language if language in self.runtime.library.district.languages else ""
+        if language not in self.runtime.library.district.languages:
+            return ""
+        return language
 
     def find_preferred_language(self) -> str:
         """Return the language that this number chose, or that its family reads on another channel, or ""."""
@@ -146,13 +148,15 @@ def parse_call(runtime: Runtime, form: Mapping[str, str], args: Mapping[str, str
     """Return the call of this callback. A caller without a number is a new family each time."""
     is_outgoing = form.get("Direction", "").startswith("outbound")
     sid, number = form.get("CallSid", "")[:34], form.get("To" if is_outgoing else "From", "")
+    if not _is_number(number):
+        number = sid
     language = args.get("l", "")
     if language not in runtime.library.district.languages:
         language = ""
     return CallState(
         runtime,
         sid,
-        address=f"voice:{number if _is_number(number) else sid}",
+        address=f"voice:{number}",
         turn=_parse_number(args.get("turn")),
         language=language,
         silences=_parse_number(args.get("silent")),
@@ -166,7 +170,9 @@ def _is_number(number: str) -> bool:
 
 
 def _parse_number(text: str | None) -> int:
-    return int(text) if text and text.isdecimal() and len(text) < 5 else 0
+    if text and text.isdecimal() and len(text) < 5:
+        return int(text)
+    return 0
 
 
 def receive_call_message(call: CallState, message: InboundMessage) -> str:

@@ -146,14 +146,10 @@ def _run_turn(call: CallState, text: str, sound: AudioFile | None = None) -> Voi
 
 
 def _get_reply(call: CallState, text: str, sound: AudioFile | None = None) -> str:
-    inbound = InboundMessage(
-        call.build_message_id(call.turn),
-        call.address,
-        text,
-        kind="audio" if sound else "text",
-        audio_files=(sound,) if sound else (),
-        call_language=call.language,
-    )
+    message_id = call.build_message_id(call.turn)
+    inbound = InboundMessage(message_id, call.address, text, call_language=call.language)
+    if sound:
+        inbound = replace(inbound, kind="audio", audio_files=(sound,))
     return receive_call_message(call, inbound)
 
 
@@ -212,8 +208,9 @@ def build_gather_options(call: CallState, reply: str, is_speech_allowed: bool = 
         "finish_on_key": "",
         "input": "dtmf",
     }
-    speech_language = find_recognition_locale(call.language) if is_speech_allowed else ""
-    if speech_language:
+    if not is_speech_allowed:
+        return options
+    if speech_language := find_recognition_locale(call.language):
         options |= {"input": "dtmf speech", "language": speech_language, "speech_timeout": "auto"}
     return options
 

@@ -84,7 +84,9 @@ def messages() -> Response:
         reply = answer_message(runtime, message)
     except (ServiceUnavailableError, SQLAlchemyError):
         abort(503, "The message is not saved. Try again.")
-    return build_message_twiml(reply, runtime.settings.public_base if message.channel == "whatsapp" else None)
+    if message.channel == "whatsapp":
+        return build_message_twiml(reply, runtime.settings.public_base)
+    return build_message_twiml(reply)
 
 
 @webhooks.post("/status")
@@ -114,7 +116,7 @@ def build_message_twiml(reply: str, base: str | None = None) -> Response:
             picture in the message of the text, or a sound in a message after it. WhatsApp allows no text with a sound.
     """
     document = MessagingResponse()
-    paragraphs = reply.split("\n\n") if reply else []
+    paragraphs = reply.split("\n\n")
     pictures: list[str] = []
     sounds: list[str] = []
     if base:

@@ -129,7 +129,7 @@ def _build_row(item: RecordableText, existing_recordings: Sequence[Recording]) -
     of_text = [recording for recording in existing_recordings if recording.key == item.key]
     ready = [recording for recording in of_text if recording.is_reviewed]
     waiting = [recording for recording in of_text if not recording.is_reviewed]
-    return RecordableTextRow(item, ready[-1] if ready else None, waiting[-1] if waiting else None)
+    return RecordableTextRow(item, next(reversed(ready), None), next(reversed(waiting), None))
 
 
 def _find_current_text(texts: RecordableTextList, recording: Recording) -> RecordableText | None:
@@ -158,7 +158,9 @@ def _get_group_title(name: str) -> str:
     if name in titles:
         return titles[name]
     flow = get_runtime().library.flows.flows.get(name)
-    return flow.title if flow else name
+    if flow is None:
+        return name
+    return flow.title
 
 
 @console.post("/recordings/<language>/<key>")

@@ -102,7 +102,7 @@ def _record_failure(account: StaffAccount, tries_left: int | None) -> LoginAttem
         if tries_left == 0:
             audit_log.record(db, "unknown", "login locked", f"login {account.id}", now(), "too many wrong tries")
         current = staff_accounts.find_by_id(db, account.id)
-    locked_until = current.locked_until if current and current.locked_until else now()
+    locked_until = (current and current.locked_until) or now()
     return LoginAttempt(None, _round_up_minutes(locked_until - now()))
 
 

@@ -109,8 +109,9 @@ def _get_author_name(runtime: Runtime, message: CaseMessage) -> str:
 
 def get_staff_name(runtime: Runtime, staff_id: str | None) -> str:
     """Return the staff member's name. For an account outside the district file, return the account's name."""
-    member = runtime.library.district.staff.get(staff_id or "")
-    return member.name if member else (staff_id or "")
+    if member := runtime.library.district.staff.get(staff_id or ""):
+        return member.name
+    return staff_id or ""
 
 
 def format_age(timestamp: datetime) -> str:

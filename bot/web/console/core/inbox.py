@@ -60,7 +60,9 @@ def inbox_rows() -> ResponseReturnValue:
 
 def _read_tab() -> str:
     tab = request.args.get("show", "open")
-    return tab if tab in INBOX_TABS else "open"
+    if tab not in INBOX_TABS:
+        return "open"
+    return tab
 
 
 def _get_tab_labels() -> dict[str, str]:
@@ -144,8 +146,9 @@ def _find_cases(db: Transaction, search_text: str) -> list[Case]:
         case = cases.find(db, int(search_text.lstrip("#")))
         return [case] if case else []
     digits = "".join(char for char in search_text if char.isdecimal())
-    number = f"+1{digits}" if len(digits) == 10 else f"+{digits}"
-    matching_contacts = contacts.list_for_number(db, number)
+    if len(digits) == 10:
+        digits = f"1{digits}"
+    matching_contacts = contacts.list_for_number(db, f"+{digits}")
     return [case for contact in matching_contacts for case in cases.list_for_contact(db, contact.id)]
 
 

@@ -38,7 +38,9 @@ ENDPOINTS_WITHOUT_TOTP = frozenset({"console.account", "console.factor_form", "c
 def read_form_row_id(name: str = "id") -> int:
     """Return the row ID in the form, or 0, which no row has, if it is invalid."""
     row_id = request.form.get(name, 0, type=int)
-    return row_id if 0 < row_id <= MAX_ROW_ID else 0
+    if 0 < row_id <= MAX_ROW_ID:
+        return row_id
+    return 0
 
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -67,7 +69,9 @@ class ConsoleUser(UserMixin):
 
 def allow_roles(*roles: str) -> Callable[[View], View]:
     """Set the roles that can call a route. Administrators always can, and approvers can if staff can."""
-    implied_roles = {ADMINISTRATOR, APPROVER} if STAFF in roles else {ADMINISTRATOR}
+    implied_roles = {ADMINISTRATOR}
+    if STAFF in roles:
+        implied_roles.add(APPROVER)
 
     def set_allowed_roles(view: View) -> View:
         view.allowed_roles = frozenset(roles) | implied_roles  # type: ignore[attr-defined]
@@ -110,7 +114,9 @@ def _redirect_to_login() -> ResponseReturnValue:
     """Redirect to the login, which then returns to this page. For a poll, redirect the whole open page."""
     if is_polling_request():
         return "", 401, {"HX-Redirect": url_for("console.login", next=_get_open_page_path())}
-    next_path = request.full_path.rstrip("?") if request.method == "GET" else None
+    next_path = None
+    if request.method == "GET":
+        next_path = request.full_path.rstrip("?")
     return redirect(url_for("console.login", next=next_path))
 
 

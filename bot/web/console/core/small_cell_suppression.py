@@ -78,7 +78,9 @@ def _get_linked_arc_ends(key: LinkedKey, tables: tuple[str, str]) -> tuple[Graph
         start, end = ("all", name), row_node
     else:
         start, end = row_node, (f"column {name}", column)
-    return (start, end) if name == first else (end, start)
+    if name == first:
+        return start, end
+    return end, start
 
 
 def hide_small_counts(full: Mapping[AnyKey, int], ends: ArcEnds[AnyKey], least: int) -> dict[AnyKey, int | None]:
@@ -117,7 +119,9 @@ def _find_cells_to_hide(
 def _get_arc_ends(key: CellKey) -> tuple[GraphNode, GraphNode]:
     """Return the arc of a cell. The arc of a total has the opposite direction, because the cells add up to it."""
     row, column = ("row", key[0]), ("column", key[1])
-    return (column, row) if (key[0] == TOTAL) != (key[1] == TOTAL) else (row, column)
+    if (key[0] == TOTAL) != (key[1] == TOTAL):
+        return column, row
+    return row, column
 
 
 def _build_arcs(full: Mapping[AnyKey, int], ends: ArcEnds[AnyKey], keys: Iterable[AnyKey]) -> ArcCapacities:
@@ -151,7 +155,9 @@ def _find_path(capacities: ArcCapacities, source: GraphNode, sink: GraphNode) ->
             if capacity > 0 and neighbor not in predecessors:
                 predecessors[neighbor] = node
                 waiting.append(neighbor)
-    return _trace_path(predecessors, source, sink) if sink in predecessors else []
+    if sink not in predecessors:
+        return []
+    return _trace_path(predecessors, source, sink)
 
 
 def _trace_path(

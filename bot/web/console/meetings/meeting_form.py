@@ -1,6 +1,6 @@
 """The form to plan or change a meeting: the typed values, and the plan that they describe."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -63,10 +63,10 @@ class MeetingForm:
     def build_plan(self, district: District) -> MeetingPlan:
         """Build the plan. Raises `MeetingPlanError` for an invalid link or phone number."""
         problems = {}
-        online = self.where != "place"
-        if online and self.link and (not self.link.startswith("https://") or " " in self.link or "{" in self.link):
+        typed = self._drop_unused_fields()
+        if typed.link and (not typed.link.startswith("https://") or " " in typed.link or "{" in typed.link):
             problems["link"] = "Enter a link that starts with https://."
-        phone = parse_phone_number(self.dial_in) if online else ""
+        phone = parse_phone_number(typed.dial_in)
         if phone is None:
             problems["dial_in"] = "Enter a phone number such as 217-555-0199."
         if problems:
@@ -76,19 +76,27 @@ class MeetingForm:
             host=self.host,
             starts_at=_parse_local_time(district, self.starts_at),
             ends_at=_parse_local_time(district, self.ends_at),
-            link=self.link if online else "",
+            link=typed.link,
             dial_in=phone or "",
-            dial_code=self.dial_code[:24] if online else "",
-            place="" if online else self.place,
+            dial_code=typed.dial_code[:24],
+            place=typed.place,
             schools=self.schools,
             helpers=self.helpers,
             languages=self.languages,
         )
 
+    def _drop_unused_fields(self) -> "MeetingForm":
+        """Empty the place of an online meeting, or the link and phone number of a meeting at a place."""
+        if self.where == "place":
+            return replace(self, link="", dial_in="", dial_code="")
+        return replace(self, place="")
+
 
 def parse_phone_number(typed: str) -> str | None:
     """Return the number as E.164, "" for no text, or None for an invalid number."""
-    return parse_e164(typed) if typed else ""
+    if not typed:
+        return ""
+    return parse_e164(typed)
 
 
 def _parse_local_time(district: District, text: str) -> datetime:

@@ -43,7 +43,9 @@ class FamilyLookup:
     @property
     def audit_subject(self) -> str:
         """Return the subject of an audit log entry."""
-        return f"family {self.family_id}" if self.family_id is not None else "family"
+        if self.family_id is None:
+            return "family"
+        return f"family {self.family_id}"
 
 
 @console.get("/family", endpoint="family")
@@ -101,7 +103,9 @@ def erase_family() -> ResponseReturnValue:
         return _render_not_found(number)
     if request.form.get("word", "").strip().upper() != ERASE_CONFIRMATION:
         return _render_summary(number, _summarize_data(runtime, lookup), is_confirming=True)
-    address = lookup.contact.address if lookup.contact else number
+    address = number
+    if lookup.contact:
+        address = lookup.contact.address
     try:
         erasure.erase_by_address(runtime, address, current_user.by)
     except RedisError:
@@ -127,7 +131,9 @@ def _export_conversation_today(runtime: Runtime, address_hashes: list[str]) -> d
         if conversation
         for speaker, text in conversation.turns
     ]
-    return {TODAY_SECTION: turns} if turns else {}
+    if not turns:
+        return {}
+    return {TODAY_SECTION: turns}
 
 
 def format_readable_copy(export: dict[str, Any]) -> str:
@@ -149,10 +155,12 @@ def _look_up(runtime: Runtime, number: str) -> FamilyLookup | None:
     with runtime.database.read() as db:
         candidates = (contacts.find(db, address) for address in (number, f"whatsapp:{number}", f"voice:{number}"))
         contact = next((candidate for candidate in candidates if candidate), None)
-        family_id = contact.family_id if contact else families.find(db, number)
-    if contact is None and family_id is None:
+        if contact:
+            return FamilyLookup(contact, contact.family_id)
+        family_id = families.find(db, number)
+    if family_id is None:
         return None
-    return FamilyLookup(contact, family_id)
+    return FamilyLookup(None, family_id)
 
 
 def _summarize_data(runtime: Runtime, lookup: FamilyLookup) -> DataSummary:

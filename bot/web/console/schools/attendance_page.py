@@ -173,7 +173,9 @@ def build_bars(week: AttendanceWeek) -> list[ReasonBar]:
     max_width = CHART_WIDTH - CHART_LABEL_WIDTH - CHART_COUNT_WIDTH
     bars = []
     for index, (reason, count) in enumerate(zip(ABSENCE_REASONS, counts, strict=True)):
-        width = round(max_width * count / max_count) if count else 0
+        width = 0
+        if count:
+            width = round(max_width * count / max_count)
         bars.append(ReasonBar(_(REASON_LABELS[reason]), count, BAR_HEIGHT * index, width))
     return bars
 
@@ -196,8 +198,11 @@ def generate_csv_rows(runtime: Runtime, weeks: Sequence[AttendanceWeek]) -> Iter
     row_labels, all_label = get_row_labels(runtime), _("All")
     for week in weeks:
         for (table, row, reason), count in week.absences.items():
-            row_label = row_labels[table].get(row, row) if table else all_label
-            column = _(REASON_LABELS[reason]) if reason else all_label
+            row_label = column = all_label
+            if table:
+                row_label = row_labels[table].get(row, row)
+            if reason:
+                column = _(REASON_LABELS[reason])
             yield [week.monday.isoformat(), table or "all", row_label, column, _format_count(count)]
         yield from _generate_need_rows(runtime, week)
     yield [explain_limits()]
@@ -217,7 +222,9 @@ def _generate_need_rows(runtime: Runtime, week: AttendanceWeek) -> Iterator[list
 
 
 def _format_count(count: int | None) -> str:
-    return _("hidden") if count is None else str(count)
+    if count is None:
+        return _("hidden")
+    return str(count)
 
 
 def explain_limits() -> str:

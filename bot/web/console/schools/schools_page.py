@@ -121,7 +121,9 @@ def _build_template_section(
     school: str, school_templates: list[AnnouncementTemplate], current_time: datetime
 ) -> dict[str, Any]:
     """Return the template values for the two announcement templates. The one to send first comes first."""
-    statuses = [] if current_user.role == VIEWER else templates.list_statuses(get_runtime(), school)
+    statuses: list[TemplateStatus] = []
+    if current_user.role != VIEWER:
+        statuses = templates.list_statuses(get_runtime(), school)
     first = templates.choose_offer(school_templates, current_time)
     statuses.sort(key=lambda status: status.template.what != (first or AGENTS_WERE_HERE))
     return {
@@ -138,9 +140,14 @@ def _get_template_state(status: TemplateStatus, current_time: datetime) -> str:
     """Return the state of an announcement template, as this person sees it."""
     if status.template.is_recently_released(current_time):
         return "released"
-    if status.template.is_proposed_at(current_time):
-        return "mine" if status.template.proposed_by == current_user.by else "proposed"
-    return "missing" if status.missing else "ready"
+    is_proposed = status.template.is_proposed_at(current_time)
+    if is_proposed and status.template.proposed_by == current_user.by:
+        return "mine"
+    if is_proposed:
+        return "proposed"
+    if status.missing:
+        return "missing"
+    return "ready"
 
 
 def _render_sample(school: str, kind: str, current_time: datetime) -> str:
@@ -273,8 +280,9 @@ def _apply_release_step(step: str, template: AnnouncementTemplate) -> str:
     """Propose, confirm, or withdraw the proposal, and return the message to show."""
     runtime, by = get_runtime(), current_user.by
     if step == "drop":
-        was_dropped = templates.drop_proposal(runtime, template.id, by)
-        return _("Proposal withdrawn.") if was_dropped else _("There is no proposal.")
+        if templates.drop_proposal(runtime, template.id, by):
+            return _("Proposal withdrawn.")
+        return _("There is no proposal.")
     if step == "propose":
         templates.propose_release(runtime, template.id, by)
         return _("Proposed. A second person must confirm within 30 minutes. We are texting them now.")
