@@ -4,6 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from bot.base.encryption import DecryptionError, Vault
 from bot.runtime import Runtime
@@ -55,13 +57,15 @@ def test_lock_of_dead_owner_expires(clean_redis: Redis) -> None:
     assert 0 < clean_redis.pttl("puente:lock:f") <= CONVERSATION_LOCK_MS < 15_000
 
 
-def test_scripts_work_after_script_flush_and_reconnect(clean_redis: Redis) -> None:
-    talks = ConversationStore(clean_redis, Vault([OLD]))
+def test_scripts_work_after_script_flush_and_reconnect(clean_redis: Redis, redis_url: str) -> None:
+    client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 1))  # as in bot.runtime
+    talks = ConversationStore(client, Vault([OLD]))
     assert talks.acquire("f", "SM1", "first").outcome == "go"
     clean_redis.script_flush()
     assert talks.save_and_release("f", "SM1", "first", Conversation(), "hello")
     clean_redis.client_kill_filter(_type="normal", skipme=True)
     assert talks.acquire("f", "SM1", "second").reply == "hello"
+    client.close()
 
 
 def test_redis_and_database_contain_no_personal_plain_text(family: Family, runtime: Runtime) -> None:

@@ -7,6 +7,7 @@ is still held. A slow process can't overwrite the work of the next one.
 
 import json
 import logging
+import threading
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -103,6 +104,7 @@ class ConversationStore:
 
     def __init__(self, redis: Redis, vault: Vault) -> None:
         self.redis, self._vault = redis, vault
+        self._thread_local = threading.local()
         self._acquire_script = redis.register_script(ACQUIRE_SCRIPT)
         self._count_script = redis.register_script(rate_limits.COUNT_SCRIPT)
         self._save_and_release_script = redis.register_script(SAVE_AND_RELEASE_SCRIPT)
@@ -125,7 +127,7 @@ class ConversationStore:
             CONVERSATION_LOCK_MS,
             *rate_limits.build_script_limits(rate_limit or rate_limits.get_default_limit()),
         ]
-        outcome, found, talking, over = self._acquire_script(keys=keys, args=args)
+        outcome, found, talking, over = self._acquire_script(keys=keys, args=args, client=self._get_client())
         if outcome == b"seen":
             return AcquireResult("seen", reply=self._vault.decrypt_bytes(found, f"reply:{message_sid}").decode())
         case = int(talking) if talking else None
@@ -177,7 +179,7 @@ class ConversationStore:
         if counts:
             keys.append(counts[0])
             args += [flow_stats.FLOW_STATS_TTL_SECONDS, *counts[1]]
-        return bool(self._save_and_release_script(keys=keys, args=args))
+        return bool(self._save_and_release_script(keys=keys, args=args, client=self._get_client()))
 
     def record_answered(self, message_sid: str) -> None:
         """Record that a message was answered without a conversation. Raises `RedisError`."""
@@ -240,6 +242,16 @@ class ConversationStore:
         if not found:
             return None
         return self._decrypt(found, family)
+
+    def _get_client(self) -> Redis:
+        """Return this thread's client, which keeps its connection. Every message runs two scripts.
+
+        A pool checks a connection for unread data each time it lends it, and each check lets another thread run first.
+        """
+        if not hasattr(self._thread_local, "client"):
+            self._thread_local.client = Redis(connection_pool=self.redis.connection_pool, single_connection_client=True)
+        client: Redis = self._thread_local.client
+        return client
 
     def _list_answered_sids(self, family: str) -> list[bytes]:
         return cast(list[bytes], self.redis.lrange(_build_answered_list_key(family), 0, -1))
