@@ -177,11 +177,11 @@ def _person(vault: Vault | None, row: sa.Row[tuple[object, ...]]) -> str:
     if row.channel != "whatsapp" or vault is None:
         return str(row.address_index)
     try:
-        address = vault.open(row.sealed_address, f"contact:address:{row.address_index}")
+        address = vault.decrypt(row.sealed_address, f"contact:address:{row.address_index}")
     except DecryptionError:
         return str(row.address_index)
     number = address.removeprefix("whatsapp:")
-    return vault.index(number if number.startswith("+") else address)
+    return vault.compute_lookup_hash(number if number.startswith("+") else address)
 
 
 def downgrade() -> None:

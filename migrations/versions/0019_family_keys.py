@@ -38,7 +38,7 @@ def _keep_hashes() -> None:
     used = "SELECT 1 FROM logins WHERE recovery <> '' UNION ALL SELECT 1 FROM consent_events LIMIT 1"
     if db.execute(sa.text(used)).first() is None:
         return
-    wrapped = Vault(settings.load_settings().data_keys).wrap(None, "lasting secret:index")
+    wrapped = Vault(settings.load_settings().data_keys).wrap_secret(None, "lasting secret:index")
     db.execute(sa.text("INSERT INTO lasting_secrets VALUES ('index', :wrapped)"), {"wrapped": wrapped})
 
 

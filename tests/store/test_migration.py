@@ -1,5 +1,6 @@
 """Migrations with rows in the tables: each runs forward, nothing is lost, and the final tables match the program."""
 
+import runpy
 from collections import Counter
 from datetime import UTC, date, datetime
 from typing import Any
@@ -118,6 +119,9 @@ def _count(db: Connection, table: Table) -> int:
     return int(db.execute(select(func.count()).select_from(table)).scalar_one())
 
 
+RENAMED_TABLES = runpy.run_path(str(settings.ROOT / "migrations/versions/0026_standard_names.py"))["TABLES"]
+
+
 @pytest.mark.long
 def test_every_revision_migrates_rows_in_every_table(bare_database: str) -> None:
     """A district that installed each release and texted at each: no row is lost, and no reference breaks."""
@@ -129,7 +133,8 @@ def test_every_revision_migrates_rows_in_every_table(bare_database: str) -> None
             here = MetaData()
             here.reflect(db)
             now = {table.name: _count(db, table) for table in here.sorted_tables}
-            assert {name: now.get(name) for name in held} == dict(held), f"rows are missing after {revision}"
+            expected = {RENAMED_TABLES.get(name, name) if revision == "0026" else name: held[name] for name in held}
+            assert {name: now.get(name) for name in expected} == expected, f"rows are missing after {revision}"
             assert broken_references(db) == [], revision
             held = add_rows(db, number)
     engine.dispose()
