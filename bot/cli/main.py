@@ -25,8 +25,19 @@ from bot.speech import spoken_wording
 from bot.voice import coverage
 from bot.voice.voices_command import build_recorded_key_lookup, voices
 
+NEW_COMMAND_NAMES = {"correct": "send-correction", "login": "create-account", "restored": "after-restore"}
+"""Commands that release 0.1.0 named differently. Remove the old names in release 0.3.0."""
 
-@click.group()
+
+class CommandGroup(click.Group):
+    """The commands, which also answer to their names of release 0.1.0."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command with this name or with this earlier name."""
+        return super().get_command(ctx, NEW_COMMAND_NAMES.get(cmd_name, cmd_name))
+
+
+@click.group(cls=CommandGroup)
 def main() -> None:
     """Puente: text messages between a school district and its families."""
 
@@ -117,8 +128,14 @@ def schema() -> None:
 @click.option(
     "--channel", type=click.Choice(["whatsapp", "sms", "voice"]), multiple=True, help="Default: all channels."
 )
-@click.option("--left", is_flag=True, help="List the steps and choices that no test conversation reaches.")
-def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
+@click.option(
+    "--uncovered",
+    "--left",
+    "uncovered",
+    is_flag=True,
+    help="List the steps and choices that no test conversation reaches.",
+)
+def test(where: Path, channel: tuple[Any, ...], uncovered: bool) -> None:
     """Play the test conversations in WHERE (default: flows/tests).
 
     Print one line per difference. Exit with 1 if there is one.
@@ -133,7 +150,7 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
     for problem in report.problems:
         click.echo(str(problem))
     steps, choices = report.list_uncovered_steps(library), report.list_uncovered_choices(library)
-    if left:
+    if uncovered:
         for path in (*steps, *choices):
             click.echo(f"not reached: {'.'.join(path)}")
         for flow, kind in report.list_uncovered_kinds(library):
@@ -145,11 +162,11 @@ def test(where: Path, channel: tuple[Any, ...], left: bool) -> None:
     sys.exit(1 if report.problems else 0)
 
 
-@main.command()
+@main.command("send-correction")
 @click.argument("language")
 @click.argument("start")
 @click.option("--send", is_flag=True, help="Send the correction. Without it, show the text and the number of families.")
-def correct(language: str, start: str, send: bool) -> None:
+def send_correction(language: str, start: str, send: bool) -> None:
     """Send a corrected text to all families that got the wrong one.
 
     First correct messages/LANGUAGE.po. START is the beginning of the English text, long enough to identify it.
@@ -173,8 +190,14 @@ def correct(language: str, start: str, send: bool) -> None:
 @main.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--by", default="command line", help="The author: an ID under 'staff' in the district file.")
-@click.option("--presets", is_flag=True, help="Instead, create the missing announcement templates of every school.")
-def announce(file: Path | None, by: str, presets: bool) -> None:
+@click.option(
+    "--templates",
+    "--presets",
+    "wants_templates",
+    is_flag=True,
+    help="Instead, create the missing announcement templates of every school.",
+)
+def announce(file: Path | None, by: str, wants_templates: bool) -> None:
     """Save the announcement in FILE (YAML, docs/announcements.md) as a draft, and request its translations.
 
     Puente sends it only after a person reviewed the translations and another person approved it in the console. Write
@@ -183,8 +206,8 @@ def announce(file: Path | None, by: str, presets: bool) -> None:
     from bot.announcements import composition, preview, templates, translation_drafts
     from bot.announcements.yaml_file import read_announcement
 
-    if presets == (file is not None):
-        raise click.UsageError("add a FILE or --presets")
+    if wants_templates == (file is not None):
+        raise click.UsageError("add a FILE or --templates")
     runtime = _open_runtime()
     if file is None:
         created = templates.create_missing(runtime, by)
@@ -238,9 +261,9 @@ def doctor() -> None:
         sys.exit(1)
 
 
-@main.command()
+@main.command("after-restore")
 @click.option("--by", default="command line", help="Who runs this: an ID under 'staff' in the district file.")
-def restored(by: str) -> None:
+def clean_up_after_restore(by: str) -> None:
     """Clean up after a restore, before you start the web processes and workers.
 
     Erase again the families that the backup restored. Hold waiting texts to families, since they may have been sent
@@ -307,11 +330,11 @@ def retain(by: str) -> None:
         click.echo("No data has expired.")
 
 
-@main.command()
+@main.command("create-account")
 @click.argument("name")
 @click.option("--role", help="The role of NAME. Default for a new account: administrator.")
 @click.option("--staff", help="The ID of this person under 'staff' in the district file.")
-def login(name: str, role: str | None, staff: str | None) -> None:
+def create_account(name: str, role: str | None, staff: str | None) -> None:
     """Create the console account NAME, or set a new password, which is shown only once.
 
     This also removes the second factor and unlocks the account, for staff who lost their phone.

@@ -97,7 +97,7 @@ def test_refused_correction_states_the_reason(runtime: Runtime, language: str, s
 
 def test_command_previews_before_sending(runtime: Runtime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bot.runtime.open_runtime", lambda given: runtime)
-    shown = CliRunner().invoke(main.main, ["correct", "es", ENGLISH])
+    shown = CliRunner().invoke(main.main, ["send-correction", "es", ENGLISH])
     assert shown.exit_code == 0 and "máquina" in shown.output and "0 families" in shown.output
     assert "get this now" in CliRunner().invoke(main.main, ["correct", "es", ENGLISH, "--send"]).output
 

@@ -90,7 +90,7 @@ def test_command_clears_redis_except_erasures_and_reports_the_rest(district: Dis
         **{"REDIS_URL": given.redis_url, "DATABASE_URL": given.database_url, "DATA_KEY": given.data_key},
         **{"VAR_DIR": str(given.var_dir), "TRANSLATOR": "off"},
     }
-    done = CliRunner().invoke(main.main, ["restored"], env=environment)
+    done = CliRunner().invoke(main.main, ["after-restore"], env=environment)
     assert done.exit_code == 0, done.output
     assert f"announcement {sending} is paused" in done.output
     assert runtime.redis.keys() == [erasure_list.ERASED_TOKENS_KEY.encode()] and erasure_list.list_tokens(

@@ -303,7 +303,7 @@ def test_worker_and_command_with_wrong_key_do_not_start(runtime: Runtime, two_fa
         ["worker.py"],
         ["-m", "bot", "erase", NUMBERS[0], "--yes"],
         ["-m", "bot", "roster", "import", "/dev/null"],
-        ["-m", "bot", "restored"],
+        ["-m", "bot", "after-restore"],
     ):
         command = [sys.executable, *words]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Row
@@ -121,6 +121,14 @@ class Announcement(AnnouncementDraft):
         """Return whether sending is over."""
         return self.state in ("done", "stopped")
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the announcement from its row."""
+        audience = Audience(**{name: tuple(values) for name, values in json.loads(row.audience).items()})
+        channels = tuple(row.channels.split(","))
+        columns = {**row._mapping, "audience": audience, "channels": channels}
+        return cls(**columns)
+
 
 def add(db: Transaction, draft: AnnouncementDraft, by: str, now: datetime) -> int:
     """Store a draft and return its ID.
@@ -178,13 +186,13 @@ def _build_columns(draft: AnnouncementDraft) -> dict[str, object]:
 def find(db: Transaction, announcement_id: int) -> Announcement | None:
     """Return the announcement with this ID, or None."""
     row = db.execute(select(announcements).where(announcements.c.id == announcement_id)).one_or_none()
-    return _build_announcement(row) if row else None
+    return Announcement.from_row(row) if row else None
 
 
 def find_by_code(db: Transaction, code: str) -> Announcement | None:
     """Return the announcement with this code, in upper or lower case, or None."""
     row = db.execute(select(announcements).where(announcements.c.code == code.upper())).one_or_none()
-    return _build_announcement(row) if row else None
+    return Announcement.from_row(row) if row else None
 
 
 def list_newest(db: Transaction, limit: int, excluded_ids: Sequence[int] = ()) -> list[Announcement]:
@@ -192,19 +200,19 @@ def list_newest(db: Transaction, limit: int, excluded_ids: Sequence[int] = ()) -
     query = select(announcements).order_by(announcements.c.id.desc()).limit(limit)
     if excluded_ids:
         query = query.where(announcements.c.id.not_in(excluded_ids))
-    return [_build_announcement(row) for row in db.execute(query)]
+    return [Announcement.from_row(row) for row in db.execute(query)]
 
 
 def list_by_state(db: Transaction, *states: AnnouncementState) -> list[Announcement]:
     """Return all announcements in one of these states."""
     query = select(announcements).where(announcements.c.state.in_(states))
-    return [_build_announcement(row) for row in db.execute(query)]
+    return [Announcement.from_row(row) for row in db.execute(query)]
 
 
 def list_still_valid(db: Transaction, now: datetime) -> list[Announcement]:
     """Return the announcements that are done and still valid, so that a late approval can still be sent."""
     key = (announcements.c.state == "done") & (announcements.c.until > now)
-    return [_build_announcement(row) for row in db.execute(select(announcements).where(key))]
+    return [Announcement.from_row(row) for row in db.execute(select(announcements).where(key))]
 
 
 def get_state(db: Transaction, announcement_id: int) -> AnnouncementState:
@@ -227,10 +235,3 @@ def change_state(
     """
     key = (announcements.c.id == announcement_id) & announcements.c.state.in_(from_states)
     return db.execute(update(announcements).where(key).values(state=to_state, **other_columns)).rowcount == 1
-
-
-def _build_announcement(row: Row[Any]) -> Announcement:
-    audience = Audience(**{name: tuple(values) for name, values in json.loads(row.audience).items()})
-    channels = tuple(row.channels.split(","))
-    columns = {**row._mapping, "audience": audience, "channels": channels}
-    return Announcement(**columns)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 
 from bot.base.database import Transaction
-from bot.store.announcements.recipients import Recipient, build_recipient, is_newest, recipients
+from bot.store.announcements.recipients import Recipient, is_newest, recipients
 from bot.store.cases.deliveries import DeliveryState
 
 
@@ -38,7 +38,7 @@ def iterate_recipients(db: Transaction, announcement_id: int) -> Iterable[Recipi
     """
     query = select(recipients).where(recipients.c.announcement_id == announcement_id).order_by(recipients.c.id)
     for row in db.execute(query, execution_options={"yield_per": 1000}):
-        yield build_recipient(row)
+        yield Recipient.from_row(row)
 
 
 def count_sent_since(db: Transaction, announcement_id: int, since: datetime) -> int:

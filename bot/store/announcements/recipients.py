@@ -8,7 +8,7 @@ single transactions would overload the database.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -109,6 +109,13 @@ class Recipient:
     sid: str | None
     error_code: int | None
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Return the recipient of a row."""
+        columns = dict(row._mapping)
+        columns.pop("rank")
+        return cls(**columns)
+
 
 @dataclass(frozen=True)
 class RecipientChange:
@@ -179,7 +186,7 @@ def claim(db: Transaction, announcement_id: int, channel: str, limit: int, now: 
         & (recipients.c.due_at <= now)
     )
     query = select(recipients).where(key).order_by(recipients.c.due_at).limit(limit).with_for_update(skip_locked=True)
-    rows = [build_recipient(row) for row in db.execute(query)]
+    rows = [Recipient.from_row(row) for row in db.execute(query)]
     if rows:
         ids = [row.id for row in rows]
         values = {"state": "claimed", "claimed_at": now, "attempts": recipients.c.attempts + 1, "moved_at": now}
@@ -207,7 +214,7 @@ def claim_lost(
     """Claim rows with an unknown outcome, to look them up in Twilio's list."""
     key = _match_lost(announcement_id, now, lease_ended)
     query = select(recipients).where(key).limit(limit).with_for_update(skip_locked=True)
-    rows = [build_recipient(row) for row in db.execute(query)]
+    rows = [Recipient.from_row(row) for row in db.execute(query)]
     if rows:
         ids = [row.id for row in rows]
         db.execute(update(recipients).where(recipients.c.id.in_(ids)).values(state="claimed", claimed_at=now))
@@ -292,7 +299,7 @@ def apply_changes(db: Transaction, changes: Iterable[RecipientChange], now: date
 def get_many(db: Transaction, ids: Iterable[str]) -> list[Recipient]:
     """Return the rows with these IDs."""
     query = select(recipients).where(recipients.c.id.in_(tuple(ids)))
-    return [build_recipient(row) for row in db.execute(query)]
+    return [Recipient.from_row(row) for row in db.execute(query)]
 
 
 def find_by_sid(db: Transaction, sid: str) -> Recipient | None:
@@ -300,7 +307,7 @@ def find_by_sid(db: Transaction, sid: str) -> Recipient | None:
     row = db.execute(select(recipients).where(recipients.c.sid == sid)).first()
     if row is None:
         return None
-    return build_recipient(row)
+    return Recipient.from_row(row)
 
 
 def find_sids_of_others(db: Transaction, sids: Iterable[str], own_id: str) -> set[str]:
@@ -321,7 +328,7 @@ def find_newest_for_contact(db: Transaction, contact_id: int, since: datetime) -
     row = db.execute(select(recipients).where(key).order_by(recipients.c.moved_at.desc()).limit(1)).one_or_none()
     if row is None:
         return None
-    return build_recipient(row)
+    return Recipient.from_row(row)
 
 
 def has_open(db: Transaction, announcement_id: int) -> bool:
@@ -386,10 +393,3 @@ def is_newest(announcement_id: int) -> ColumnElement[bool]:
         & (later.c.kind == recipients.c.kind)
         & (later.c.round > recipients.c.round)
     )
-
-
-def build_recipient(row: Row[Any]) -> Recipient:
-    """Return the recipient of a row."""
-    columns = dict(row._mapping)
-    columns.pop("rank")
-    return Recipient(**columns)

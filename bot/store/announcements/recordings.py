@@ -7,7 +7,7 @@ longer found. The texts hold nothing personal, so they are not encrypted.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from sqlalchemy import (
     Column,
@@ -71,6 +71,11 @@ class Recording:
     def is_reviewed(self) -> bool:
         """Return whether the recording was reviewed, so that callers hear it."""
         return self.reviewed_at is not None
+
+    @classmethod
+    def from_row(cls, row: Row[tuple[object, ...]]) -> Self:
+        """Build the recording from its row."""
+        return cls(**row._mapping)
 
 
 @dataclass(frozen=True)
@@ -169,11 +174,7 @@ def list_languages(db: Transaction) -> set[str]:
 def _fetch_recordings(db: Transaction, condition: ColumnElement[bool]) -> Sequence[Recording]:
     columns = [recordings.c[field.name] for field in fields(Recording)]
     rows = db.execute(select(*columns).where(condition, _match_not_withdrawn()).order_by(recordings.c.id))
-    return [_build_recording(row) for row in rows]
-
-
-def _build_recording(row: Row[tuple[object, ...]]) -> Recording:
-    return Recording(**row._mapping)
+    return [Recording.from_row(row) for row in rows]
 
 
 def _match_not_withdrawn() -> ColumnElement[bool]:

@@ -13,7 +13,6 @@ from bot.store.announcements.recipients import (
     PlannedRecipient,
     Recipient,
     add_all,
-    build_recipient,
     is_newest,
     recipients,
 )
@@ -43,7 +42,7 @@ def plan_resends(
         key &= recipients.c.error_code.in_(tuple(codes)) & (recipients.c.channel == "whatsapp")
     elif excluded_codes:
         key &= recipients.c.error_code.is_(None) | recipients.c.error_code.not_in(tuple(excluded_codes))
-    rows = [build_recipient(row) for row in db.execute(select(recipients).where(key))]
+    rows = [Recipient.from_row(row) for row in db.execute(select(recipients).where(key))]
     planned = [_build_next_round(row, new_channel or row.channel, now) for row in rows]
     add_all(db, announcement_id, planned, now)
     return len(planned)
@@ -57,7 +56,7 @@ def plan_call_retries(db: Transaction, announcement_id: int, allow_text: bool, n
     """
     failed = recipients.c.state.in_(("failed", "undelivered")) & (recipients.c.channel == "voice")
     key = (recipients.c.announcement_id == announcement_id) & failed & is_newest(announcement_id)
-    rows = [build_recipient(row) for row in db.execute(select(recipients).where(key))]
+    rows = [Recipient.from_row(row) for row in db.execute(select(recipients).where(key))]
     planned = []
     for row in rows:
         if _should_call_again(row):

@@ -6,7 +6,7 @@ used again.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, UniqueConstraint, or_, select, update
 from sqlalchemy.engine import Row
@@ -62,6 +62,11 @@ class AnnouncementTemplate:
         """Return whether the last release is too recent for another one."""
         return self.released_at is not None and self.released_at > now - MIN_TIME_BETWEEN_RELEASES
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the announcement template from its row."""
+        return cls(**row._mapping)
+
 
 def add(db: Transaction, announcement_id: int, school: str, kind: str) -> bool:
     """Make this draft a template.
@@ -75,13 +80,13 @@ def add(db: Transaction, announcement_id: int, school: str, kind: str) -> bool:
 def list_all(db: Transaction) -> list[AnnouncementTemplate]:
     """Return all templates."""
     query = select(announcement_templates).order_by(announcement_templates.c.id)
-    return [_build_template(row) for row in db.execute(query)]
+    return [AnnouncementTemplate.from_row(row) for row in db.execute(query)]
 
 
 def find(db: Transaction, template_id: int) -> AnnouncementTemplate | None:
     """Return the template with this ID, or None."""
     row = db.execute(select(announcement_templates).where(announcement_templates.c.id == template_id)).one_or_none()
-    return _build_template(row) if row else None
+    return AnnouncementTemplate.from_row(row) if row else None
 
 
 def is_template(db: Transaction, announcement_id: int) -> bool:
@@ -140,7 +145,3 @@ def _match_releasable(now: datetime):  # type: ignore[no-untyped-def]  # SQLAlch
         announcement_templates.c.released_at.is_(None),
         announcement_templates.c.released_at <= now - MIN_TIME_BETWEEN_RELEASES,
     )
-
-
-def _build_template(row: Row[Any]) -> AnnouncementTemplate:
-    return AnnouncementTemplate(**row._mapping)

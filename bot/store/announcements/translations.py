@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import (
     Column,
@@ -87,6 +87,24 @@ class AnnouncementTranslation:
         """Return the whole text."""
         return "".join(part.wording.strip() + part.after for part in self.parts).strip()
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the announcement translation from its row."""
+        parts = tuple(
+            TranslatedSentence(**{**part, "warnings": tuple(part["warnings"])}) for part in json.loads(row.parts)
+        )
+        return cls(
+            announcement_id=row.announcement_id,
+            language=row.language,
+            parts=parts,
+            state=row.state,
+            failed=row.failed,
+            reviewed_by=row.reviewed_by,
+            recorded_by=row.recorded_by,
+            reviewed_at=row.reviewed_at,
+            has_audio=bool(row.has_audio),
+        )
+
 
 def request(
     db: Transaction, announcement_id: int, language: str, parts: Sequence[TranslatedSentence], now: datetime
@@ -118,7 +136,7 @@ def request_again(db: Transaction, announcement_id: int, language: str, now: dat
 def find(db: Transaction, announcement_id: int, language: str) -> AnnouncementTranslation | None:
     """Return the translation into this language, or None."""
     row = db.execute(_select_without_audio().where(_match_translation(announcement_id, language))).one_or_none()
-    return _build_translation(row) if row else None
+    return AnnouncementTranslation.from_row(row) if row else None
 
 
 def list_for_announcement(db: Transaction, announcement_id: int) -> dict[str, AnnouncementTranslation]:
@@ -128,7 +146,7 @@ def list_for_announcement(db: Transaction, announcement_id: int) -> dict[str, An
         .where(announcement_translations.c.announcement_id == announcement_id)
         .order_by(announcement_translations.c.language)
     )
-    return {row.language: _build_translation(row) for row in rows}
+    return {row.language: AnnouncementTranslation.from_row(row) for row in rows}
 
 
 def list_due(db: Transaction, now: datetime, limit: int) -> Sequence[tuple[int, str]]:
@@ -239,18 +257,3 @@ def _match_translation(announcement_id: int, language: str):  # type: ignore[no-
 
 def _dump_sentences(parts: Sequence[TranslatedSentence]) -> str:
     return json.dumps([asdict(part) for part in parts], ensure_ascii=False)
-
-
-def _build_translation(row: Row[Any]) -> AnnouncementTranslation:
-    parts = tuple(TranslatedSentence(**{**part, "warnings": tuple(part["warnings"])}) for part in json.loads(row.parts))
-    return AnnouncementTranslation(
-        announcement_id=row.announcement_id,
-        language=row.language,
-        parts=parts,
-        state=row.state,
-        failed=row.failed,
-        reviewed_by=row.reviewed_by,
-        recorded_by=row.recorded_by,
-        reviewed_at=row.reviewed_at,
-        has_audio=bool(row.has_audio),
-    )

@@ -5,7 +5,7 @@ All texts are encrypted. Each row holds the original and its translation.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, select, update
 from sqlalchemy.engine import Row
@@ -78,6 +78,30 @@ class CaseMessage:
     delivery_id: str | None
     at: datetime
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the case message from its row."""
+
+        def read(encrypted: str | None, part: str) -> str:
+            return decryptor.decrypt(encrypted, build_context(row.cause, part)) if encrypted else ""
+
+        return cls(
+            id=row.id,
+            case_id=row.case_id,
+            author=row.author,
+            staff=row.staff,
+            language=row.language,
+            to_language=row.to_language,
+            original=read(row.sealed_original, "original"),
+            translation=read(row.sealed_translation, "translation"),
+            back=read(row.sealed_back, "back"),
+            warnings=tuple(row.warnings.split(",")) if row.warnings else (),
+            machine=row.machine,
+            state=row.state,
+            delivery_id=row.delivery_id,
+            at=row.at,
+        )
+
 
 @dataclass(frozen=True)
 class NewCaseMessage:
@@ -135,7 +159,7 @@ def get(db: Transaction, message_id: int) -> CaseMessage:
 
     Raises `sqlalchemy.exc.NoResultFound`.
     """
-    return _build_message(
+    return CaseMessage.from_row(
         db.execute(select(case_messages).where(case_messages.c.id == message_id)).one(),
         record_keys.get_decryptor(db),
     )
@@ -144,7 +168,7 @@ def get(db: Transaction, message_id: int) -> CaseMessage:
 def list_for_case(db: Transaction, case_id: int) -> list[CaseMessage]:
     """Return all messages of a case in order, including drafts."""
     query = select(case_messages).where(case_messages.c.case_id == case_id).order_by(case_messages.c.id)
-    return [_build_message(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [CaseMessage.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def list_pending_ids(db: Transaction, before: datetime, limit: int) -> list[int]:
@@ -202,7 +226,7 @@ def set_delivery(db: Transaction, message_id: int, before: str | None, delivery_
 def find_by_delivery(db: Transaction, delivery_id: str) -> CaseMessage | None:
     """Return the message of staff that this delivery sends."""
     row = db.execute(select(case_messages).where(case_messages.c.delivery_id == delivery_id)).one_or_none()
-    return _build_message(row, record_keys.get_decryptor(db)) if row else None
+    return CaseMessage.from_row(row, record_keys.get_decryptor(db)) if row else None
 
 
 def drop_draft(db: Transaction, message_id: int) -> bool:
@@ -212,28 +236,6 @@ def drop_draft(db: Transaction, message_id: int) -> bool:
     """
     key = (case_messages.c.id == message_id) & (case_messages.c.state == "draft")
     return db.execute(update(case_messages).where(key).values(state="dropped")).rowcount == 1
-
-
-def _build_message(row: Row[Any], decryptor: Decryptor) -> CaseMessage:
-    def read(encrypted: str | None, part: str) -> str:
-        return decryptor.decrypt(encrypted, build_context(row.cause, part)) if encrypted else ""
-
-    return CaseMessage(
-        id=row.id,
-        case_id=row.case_id,
-        author=row.author,
-        staff=row.staff,
-        language=row.language,
-        to_language=row.to_language,
-        original=read(row.sealed_original, "original"),
-        translation=read(row.sealed_translation, "translation"),
-        back=read(row.sealed_back, "back"),
-        warnings=tuple(row.warnings.split(",")) if row.warnings else (),
-        machine=row.machine,
-        state=row.state,
-        delivery_id=row.delivery_id,
-        at=row.at,
-    )
 
 
 def build_context(cause: str, part: str) -> str:

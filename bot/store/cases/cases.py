@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import (
     Column,
@@ -136,6 +136,13 @@ class Case:
         """Return whether a person still has to handle the case."""
         return self.state in OPEN_STATES
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the case from its row."""
+        answers = json.loads(decryptor.decrypt(row.sealed_answers, build_context(row.message_sid, row.n)))
+        names = cls.__dataclass_fields__.keys() - {"answers"}
+        return cls(answers=answers, **{name: getattr(row, name) for name in names})
+
 
 @dataclass(frozen=True)
 class NewCase:
@@ -192,7 +199,7 @@ def find_open(db: Transaction, contact_id: int, topic: str) -> Row[Any] | None:
 
 
 def _join_open_case(db: Transaction, row: Row[Any], cause: str, new: NewCase, now: datetime) -> OpenedCase:
-    case = _build_case(row, record_keys.get_decryptor(db))
+    case = Case.from_row(row, record_keys.get_decryptor(db))
     answers = {**case.answers, **new.answers}
     if OPENING_MESSAGE_KEY in case.answers:
         answers[OPENING_MESSAGE_KEY] = case.answers[OPENING_MESSAGE_KEY]
@@ -264,19 +271,19 @@ def get(db: Transaction, case_id: int) -> Case:
 
     Raises `sqlalchemy.exc.NoResultFound`.
     """
-    return _build_case(db.execute(select(cases).where(cases.c.id == case_id)).one(), record_keys.get_decryptor(db))
+    return Case.from_row(db.execute(select(cases).where(cases.c.id == case_id)).one(), record_keys.get_decryptor(db))
 
 
 def find(db: Transaction, case_id: int) -> Case | None:
     """Return the case with this ID, or None."""
     row = db.execute(select(cases).where(cases.c.id == case_id)).one_or_none()
-    return _build_case(row, record_keys.get_decryptor(db)) if row else None
+    return Case.from_row(row, record_keys.get_decryptor(db)) if row else None
 
 
 def list_for_contact(db: Transaction, contact_id: int) -> list[Case]:
     """Return all cases of one contact, newest first."""
     query = select(cases).where(cases.c.contact_id == contact_id).order_by(cases.c.id.desc())
-    return [_build_case(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [Case.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def get_encryptor(db: Transaction, case_id: int | None) -> Encryptor:
@@ -307,12 +314,6 @@ def list_due_for_paging(db: Transaction, opened_before: datetime, now: datetime)
     is_late = (cases.c.state == "new") & (cases.c.opened_at < opened_before)
     is_due = cases.c.state.in_(OPEN_STATES) & (cases.c.page_at <= now)
     return db.execute(select(cases.c.id).where(is_late | is_due).order_by(cases.c.id)).scalars().all()
-
-
-def _build_case(row: Row[Any], decryptor: Decryptor) -> Case:
-    answers = json.loads(decryptor.decrypt(row.sealed_answers, build_context(row.message_sid, row.n)))
-    names = Case.__dataclass_fields__.keys() - {"answers"}
-    return Case(answers=answers, **{name: getattr(row, name) for name in names})
 
 
 def build_context(message_sid: str, effect_number: int) -> str:

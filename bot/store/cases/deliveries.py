@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from uuid import uuid4
 
 from sqlalchemy import (
@@ -134,6 +134,30 @@ class Delivery:
     trace: str | None = None
     """The trace ID in the log of the message that caused this delivery (`bot/base/logs.py`)."""
 
+    @classmethod
+    def from_row(cls, row: Row[tuple[object, ...]], decryptor: Decryptor) -> Self:
+        """Build the delivery from its row."""
+        body = decryptor.decrypt(row.sealed_body, build_context(row.id)) if row.sealed_body else ""
+        return cls(
+            id=row.id,
+            kind=row.kind,
+            case_id=row.case_id,
+            staff=row.staff,
+            contact_id=row.contact_id,
+            body=body,
+            state=row.state,
+            attempts=row.attempts,
+            due_at=row.due_at,
+            claimed_at=row.claimed_at,
+            sid=row.sid,
+            error_code=row.error_code,
+            created_at=row.created_at,
+            transport=row.transport,
+            round=row.round,
+            template=row.template,
+            trace=row.trace,
+        )
+
 
 @dataclass(frozen=True)
 class StaffPage:
@@ -244,13 +268,13 @@ def find(db: Transaction, delivery_id: str) -> Delivery | None:
     row = db.execute(select(deliveries).where(deliveries.c.id == delivery_id)).one_or_none()
     if row is None:
         return None
-    return _build_delivery(row, record_keys.get_decryptor(db))
+    return Delivery.from_row(row, record_keys.get_decryptor(db))
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[Delivery]:
     """Return the deliveries of a case, oldest first."""
     query = select(deliveries).where(deliveries.c.case_id == case_id).order_by(deliveries.c.created_at)
-    return [_build_delivery(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [Delivery.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def cancel_pages(db: Transaction, case_id: int) -> None:
@@ -391,29 +415,6 @@ def advance(
 def find_id_by_sid(db: Transaction, sid: str) -> str | None:
     """Return the ID of the delivery with this Twilio SID."""
     return db.execute(select(deliveries.c.id).where(deliveries.c.sid == sid)).scalars().first()
-
-
-def _build_delivery(row: Row[tuple[object, ...]], decryptor: Decryptor) -> Delivery:
-    body = decryptor.decrypt(row.sealed_body, build_context(row.id)) if row.sealed_body else ""
-    return Delivery(
-        id=row.id,
-        kind=row.kind,
-        case_id=row.case_id,
-        staff=row.staff,
-        contact_id=row.contact_id,
-        body=body,
-        state=row.state,
-        attempts=row.attempts,
-        due_at=row.due_at,
-        claimed_at=row.claimed_at,
-        sid=row.sid,
-        error_code=row.error_code,
-        created_at=row.created_at,
-        transport=row.transport,
-        round=row.round,
-        template=row.template,
-        trace=row.trace,
-    )
 
 
 def build_context(delivery_id: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, Select, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Row
@@ -49,6 +49,12 @@ class InterpreterRequest:
     kind: InterpreterKind
     asked_by: str
     booked_by: str | None = None
+
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the interpreter request from its row."""
+        requested_time = decryptor.decrypt(row.sealed_when, build_context(row.cause))
+        return cls(row.id, row.case_id, row.language, requested_time, row.how, row.kind, row.asked_by, row.booked_by)
 
 
 def add(db: Transaction, cause: str, new_request: InterpreterRequest, now: datetime) -> tuple[int, bool]:
@@ -109,14 +115,7 @@ def list_open(db: Transaction) -> Sequence[InterpreterRequest]:
 def _fetch_requests(db: Transaction, query: Select[Any]) -> Sequence[InterpreterRequest]:
     rows = db.execute(query).all()
     decryptor = record_keys.get_decryptor(db, (row.sealed_when for row in rows))
-    return [_build_request(row, decryptor) for row in rows]
-
-
-def _build_request(row: Row[Any], decryptor: Decryptor) -> InterpreterRequest:
-    requested_time = decryptor.decrypt(row.sealed_when, build_context(row.cause))
-    return InterpreterRequest(
-        row.id, row.case_id, row.language, requested_time, row.how, row.kind, row.asked_by, row.booked_by
-    )
+    return [InterpreterRequest.from_row(row, decryptor) for row in rows]
 
 
 def build_context(cause: str) -> str:

@@ -5,6 +5,7 @@ A person reviews each correction; nothing is learned from it automatically.
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Row
@@ -42,6 +43,12 @@ class TopicCorrection:
     topic: str
     corrected_by: str
 
+    @classmethod
+    def from_row(cls, row: Row[tuple[object, ...]], decryptor: Decryptor) -> Self:
+        """Build the topic correction from its row."""
+        phrase = decryptor.decrypt(row.sealed_phrase, build_context(row.case_id))
+        return cls(row.id, row.case_id, phrase, row.language, row.guessed, row.topic, row.corrected_by)
+
 
 def save(db: Transaction, correction: TopicCorrection, now: datetime) -> None:
     """Store the correction for review.
@@ -67,7 +74,7 @@ def save(db: Transaction, correction: TopicCorrection, now: datetime) -> None:
 def find_for_case(db: Transaction, case_id: int) -> TopicCorrection | None:
     """Return the correction of this case, or None."""
     row = db.execute(select(corrections).where(corrections.c.case_id == case_id)).first()
-    return _build_correction(row, record_keys.get_decryptor(db)) if row else None
+    return TopicCorrection.from_row(row, record_keys.get_decryptor(db)) if row else None
 
 
 def list_unreviewed(db: Transaction) -> list[TopicCorrection]:
@@ -75,18 +82,13 @@ def list_unreviewed(db: Transaction) -> list[TopicCorrection]:
     query = select(corrections).where(corrections.c.reviewed_at.is_(None))
     rows = db.execute(query.order_by(corrections.c.language, corrections.c.topic, corrections.c.id)).all()
     decryptor = record_keys.get_decryptor(db, (row.sealed_phrase for row in rows))
-    return [_build_correction(row, decryptor) for row in rows]
+    return [TopicCorrection.from_row(row, decryptor) for row in rows]
 
 
 def mark_reviewed(db: Transaction, correction_id: int, by: str, now: datetime) -> None:
     """Record the review, which removes the correction from the list."""
     key = (corrections.c.id == correction_id) & corrections.c.reviewed_at.is_(None)
     db.execute(update(corrections).where(key).values(reviewed_by=by, reviewed_at=now))
-
-
-def _build_correction(row: Row[tuple[object, ...]], decryptor: Decryptor) -> TopicCorrection:
-    phrase = decryptor.decrypt(row.sealed_phrase, build_context(row.case_id))
-    return TopicCorrection(row.id, row.case_id, phrase, row.language, row.guessed, row.topic, row.corrected_by)
 
 
 def build_context(case_id: int) -> str:

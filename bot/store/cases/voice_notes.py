@@ -6,7 +6,7 @@ The audio is encrypted here. After Puente fetches it, Puente deletes it at Twili
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import (
     Boolean,
@@ -135,6 +135,17 @@ class VoiceNote:
             return "delete"
         return None
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the voice note from its row."""
+        names = cls.__dataclass_fields__.keys() - {"url", "text"}
+        encrypted = row.sealed_transcript
+        text = ""
+        if encrypted:
+            text = decryptor.decrypt(encrypted, build_context(row.cause, "transcript"))
+        url = decryptor.decrypt(row.sealed_url, build_context(row.cause, "url"))
+        return cls(url=url, text=text, **{name: getattr(row, name) for name in names})
+
 
 def add(db: Transaction, new: NewVoiceNote, now: datetime) -> int:
     """Store the voice note and return its ID.
@@ -164,14 +175,14 @@ def find(db: Transaction, note_id: int) -> VoiceNote | None:
     row = db.execute(select(*_COLUMNS_WITHOUT_AUDIO).where(voice_notes.c.id == note_id)).one_or_none()
     if row is None:
         return None
-    return _build_note(row, record_keys.get_decryptor(db))
+    return VoiceNote.from_row(row, record_keys.get_decryptor(db))
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[VoiceNote]:
     """Return the voice notes of a case in order, including those that contain its emergency."""
     is_of_case = or_(voice_notes.c.case_id == case_id, voice_notes.c.urgent_case_id == case_id)
     query = select(*_COLUMNS_WITHOUT_AUDIO).where(is_of_case, voice_notes.c.state != "gone").order_by(voice_notes.c.id)
-    return [_build_note(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [VoiceNote.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def load_audio(db: Transaction, note: VoiceNote) -> bytes | None:
@@ -309,16 +320,6 @@ def _delete_matching(db: Transaction, condition: Any, now: datetime) -> int:
     deleted_count = db.execute(delete(voice_notes).where(condition, voice_notes.c.at_twilio.is_(False))).rowcount
     values = {**content, **links, "state": "gone", "tries": 0, "due_at": now}
     return deleted_count + db.execute(update(voice_notes).where(condition).values(values)).rowcount
-
-
-def _build_note(row: Row[Any], decryptor: Decryptor) -> VoiceNote:
-    names = VoiceNote.__dataclass_fields__.keys() - {"url", "text"}
-    encrypted = row.sealed_transcript
-    text = ""
-    if encrypted:
-        text = decryptor.decrypt(encrypted, build_context(row.cause, "transcript"))
-    url = decryptor.decrypt(row.sealed_url, build_context(row.cause, "url"))
-    return VoiceNote(url=url, text=text, **{name: getattr(row, name) for name in names})
 
 
 def build_context(cause: str, part: str) -> str:

@@ -7,7 +7,7 @@ leader knows.
 import json
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import uuid4
 
 from sqlalchemy import Column, Date, ForeignKey, Integer, String, Table, Text, insert, select, update
@@ -81,6 +81,23 @@ class CommunityLeader:
     contacted_on: date | None = None
     due_on: date | None = None
 
+    @classmethod
+    def from_row(cls, row: Row[Any], vault: Vault) -> Self:
+        """Build the community leader from its row."""
+        name, phone = json.loads(vault.decrypt(row.sealed, build_context(row.place)))
+        return cls(
+            id=row.id,
+            name=name,
+            phone=phone,
+            organization=row.organization,
+            kind=row.kind,
+            languages=tuple(json.loads(row.languages)),
+            channel=row.channel,
+            owner=row.owner,
+            contacted_on=row.contacted_on,
+            due_on=row.due_on,
+        )
+
 
 @dataclass(frozen=True)
 class LeaderRequest:
@@ -97,6 +114,11 @@ class LeaderRequest:
     with_id: int | None
     done_by: str | None
     done_at: datetime | None
+
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the leader request from its row."""
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
 
 
 @dataclass(frozen=True)
@@ -154,7 +176,7 @@ def list_all(db: Transaction) -> list[CommunityLeader]:
         .where(community_leaders.c.left_at.is_(None))
         .order_by(community_leaders.c.organization, community_leaders.c.id)
     )
-    return [_build_leader(row, db.vault) for row in db.execute(query)]
+    return [CommunityLeader.from_row(row, db.vault) for row in db.execute(query)]
 
 
 def find(db: Transaction, leader_id: int) -> CommunityLeader | None:
@@ -163,7 +185,7 @@ def find(db: Transaction, leader_id: int) -> CommunityLeader | None:
     row = db.execute(select(community_leaders).where(key)).one_or_none()
     if row is None:
         return None
-    return _build_leader(row, db.vault)
+    return CommunityLeader.from_row(row, db.vault)
 
 
 def record_contact(db: Transaction, leader_id: int, contacted_on: date, due_on: date) -> None:
@@ -192,7 +214,7 @@ def add_request(db: Transaction, leader_id: int, reason: str, by: str, now: date
 def list_open_requests(db: Transaction) -> list[LeaderRequest]:
     """Return the open requests, oldest first."""
     query = select(leader_requests).where(leader_requests.c.done_at.is_(None)).order_by(leader_requests.c.id)
-    return [_build_request(row) for row in db.execute(query)]
+    return [LeaderRequest.from_row(row) for row in db.execute(query)]
 
 
 def complete_request(db: Transaction, request_id: int, by: str, now: datetime) -> int | None:
@@ -219,7 +241,7 @@ def find_last_completed_request(db: Transaction, leader_id: int) -> LeaderReques
     row = db.execute(select(leader_requests).where(key).order_by(leader_requests.c.done_at.desc()).limit(1)).first()
     if row is None:
         return None
-    return _build_request(row)
+    return LeaderRequest.from_row(row)
 
 
 def add_task(db: Transaction, task: LeaderTask) -> None:
@@ -250,26 +272,6 @@ def _build_columns(vault: Vault, leader: CommunityLeader, context_id: str) -> di
         "contacted_on": leader.contacted_on,
         "due_on": leader.due_on,
     }
-
-
-def _build_leader(row: Row[Any], vault: Vault) -> CommunityLeader:
-    name, phone = json.loads(vault.decrypt(row.sealed, build_context(row.place)))
-    return CommunityLeader(
-        id=row.id,
-        name=name,
-        phone=phone,
-        organization=row.organization,
-        kind=row.kind,
-        languages=tuple(json.loads(row.languages)),
-        channel=row.channel,
-        owner=row.owner,
-        contacted_on=row.contacted_on,
-        due_on=row.due_on,
-    )
-
-
-def _build_request(row: Row[Any]) -> LeaderRequest:
-    return LeaderRequest(**{name: getattr(row, name) for name in LeaderRequest.__dataclass_fields__})
 
 
 def build_context(context_id: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import Boolean, Column, Integer, String, Table, func, insert, select
 from sqlalchemy.engine import Row
@@ -37,6 +37,11 @@ class ContentReview:
     is_still_correct: bool
     note: str = ""
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the content review from its row."""
+        return cls(row.subject, row.by, row.at, row.is_still_correct, row.note)
+
 
 def add(db: Transaction, review: ContentReview) -> None:
     """Store the review.
@@ -50,15 +55,11 @@ def add(db: Transaction, review: ContentReview) -> None:
 def list_newest(db: Transaction, limit: int) -> Sequence[ContentReview]:
     """Return the newest reviews of all subjects."""
     query = select(content_reviews).order_by(content_reviews.c.id.desc()).limit(limit)
-    return [_build_review(row) for row in db.execute(query)]
+    return [ContentReview.from_row(row) for row in db.execute(query)]
 
 
 def find_last_by_subject(db: Transaction) -> dict[str, ContentReview]:
     """Return subject → its newest review."""
     ids = select(func.max(content_reviews.c.id)).group_by(content_reviews.c.subject)
     rows = db.execute(select(content_reviews).where(content_reviews.c.id.in_(ids)))
-    return {row.subject: _build_review(row) for row in rows}
-
-
-def _build_review(row: Row[Any]) -> ContentReview:
-    return ContentReview(row.subject, row.by, row.at, row.is_still_correct, row.note)
+    return {row.subject: ContentReview.from_row(row) for row in rows}

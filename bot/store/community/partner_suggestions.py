@@ -7,7 +7,7 @@ more than a name. `contact_id` lets an erasure find the rows.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, select, update
 from sqlalchemy.engine import Row
@@ -54,6 +54,12 @@ class PartnerSuggestion:
     state: PartnerSuggestionState
     at: datetime
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the partner suggestion from its row."""
+        text = decryptor.decrypt(row.sealed_text, build_context(row.cause))
+        return cls(row.id, row.from_whom, row.language, text, row.state, row.at)
+
 
 @dataclass(frozen=True)
 class NewPartnerSuggestion:
@@ -85,7 +91,7 @@ def list_to_review(db: Transaction) -> Sequence[PartnerSuggestion]:
     query = select(partner_suggestions).where(partner_suggestions.c.state == NEW).order_by(partner_suggestions.c.id)
     rows = db.execute(query).all()
     decryptor = record_keys.get_decryptor(db, (row.sealed_text for row in rows))
-    return [_build_suggestion(row, decryptor) for row in rows]
+    return [PartnerSuggestion.from_row(row, decryptor) for row in rows]
 
 
 def review(db: Transaction, suggestion_id: int, state: PartnerSuggestionState, by: str, now: datetime) -> bool:
@@ -96,11 +102,6 @@ def review(db: Transaction, suggestion_id: int, state: PartnerSuggestionState, b
     key = (partner_suggestions.c.id == suggestion_id) & (partner_suggestions.c.state == NEW)
     values = {"state": state, "reviewed_by": by, "reviewed_at": now}
     return db.execute(update(partner_suggestions).where(key).values(values)).rowcount == 1
-
-
-def _build_suggestion(row: Row[Any], decryptor: Decryptor) -> PartnerSuggestion:
-    text = decryptor.decrypt(row.sealed_text, build_context(row.cause))
-    return PartnerSuggestion(row.id, row.from_whom, row.language, text, row.state, row.at)
 
 
 def build_context(cause: str) -> str:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, ForeignKey, Integer, String, Table, Text, UniqueConstraint, insert, select, update
 from sqlalchemy.engine import Row
@@ -116,6 +116,12 @@ class Meeting(MeetingPlan):
         """
         return (self.starts_at, self.ends_at, self.link, self.dial_in, self.dial_code, self.place)
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the meeting from its row."""
+        lists = {name: tuple(json.loads(getattr(row, name))) for name in JSON_LIST_COLUMNS}
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__} | lists)
+
 
 def add(db: Transaction, plan: MeetingPlan, by: str, now: datetime) -> int:
     """Store a meeting and return its ID."""
@@ -200,25 +206,20 @@ def find_by_announcement(db: Transaction, announcement_id: int) -> Meeting | Non
 def list_newest(db: Transaction, limit: int) -> list[Meeting]:
     """Return the meetings, latest start first."""
     query = select(meetings).order_by(meetings.c.starts_at.desc()).limit(limit)
-    return [_build_meeting(row) for row in db.execute(query)]
+    return [Meeting.from_row(row) for row in db.execute(query)]
 
 
 def list_by_state(db: Transaction, *states: MeetingState) -> list[Meeting]:
     """Return all meetings in one of these states."""
-    return [_build_meeting(row) for row in db.execute(select(meetings).where(meetings.c.state.in_(states)))]
+    return [Meeting.from_row(row) for row in db.execute(select(meetings).where(meetings.c.state.in_(states)))]
 
 
 def _find_meeting(db: Transaction, key: Any) -> Meeting | None:
     row = db.execute(select(meetings).where(key)).one_or_none()
-    return _build_meeting(row) if row else None
+    return Meeting.from_row(row) if row else None
 
 
 def _build_columns(plan: MeetingPlan) -> dict[str, Any]:
     columns = {name: getattr(plan, name) for name in MeetingPlan.__dataclass_fields__}
     lists = {name: json.dumps(columns[name]) for name in JSON_LIST_COLUMNS}
     return columns | lists
-
-
-def _build_meeting(row: Row[Any]) -> Meeting:
-    lists = {name: tuple(json.loads(getattr(row, name))) for name in JSON_LIST_COLUMNS}
-    return Meeting(**{name: getattr(row, name) for name in Meeting.__dataclass_fields__} | lists)

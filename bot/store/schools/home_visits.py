@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from sqlalchemy import Column, Date, Index, Integer, String, Table, Text, insert, select, update
 from sqlalchemy.engine import Row
@@ -80,6 +80,16 @@ class HomeVisit:
     asked_by: str
     answered_at: datetime | None
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the home visit from its row."""
+        plan = "\x00\x00"
+        if row.sealed_plan:
+            plan = decryptor.decrypt(row.sealed_plan, build_context(row.cause))
+        reason, visitor, leader = plan.split("\x00")
+        names = cls.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
+        return cls(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})
+
 
 def add(db: Transaction, new: NewHomeVisit, now: datetime) -> int | None:
     """Store a plan and return its ID.
@@ -112,14 +122,14 @@ def add(db: Transaction, new: NewHomeVisit, now: datetime) -> int | None:
 def list_for_case(db: Transaction, case_id: int) -> list[HomeVisit]:
     """Return the visits of a case, newest first."""
     query = select(home_visits).where(home_visits.c.case_id == case_id).order_by(home_visits.c.id.desc())
-    return [_build_visit(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [HomeVisit.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def find_unanswered(db: Transaction, contact_id: int) -> HomeVisit | None:
     """Return the newest visit that waits for the answer of this contact, or None."""
     key = (home_visits.c.contact_id == contact_id) & (home_visits.c.state == "asked")
     row = db.execute(select(home_visits).where(key).order_by(home_visits.c.id.desc())).first()
-    return _build_visit(row, record_keys.get_decryptor(db)) if row else None
+    return HomeVisit.from_row(row, record_keys.get_decryptor(db)) if row else None
 
 
 def record_answer(db: Transaction, visit: HomeVisit, reply: str, now: datetime) -> bool:
@@ -178,15 +188,6 @@ def anonymize_contact(db: Transaction, contact_id: int, now: datetime) -> None:
     is_active = key & home_visits.c.state.in_(ACTIVE_VISIT_STATES)
     db.execute(update(home_visits).where(is_active).values(state="stopped", answered_at=now))
     db.execute(update(home_visits).where(key).values(contact_id=None, case_id=0, sealed_plan=""))
-
-
-def _build_visit(row: Row[Any], decryptor: Decryptor) -> HomeVisit:
-    plan = "\x00\x00"
-    if row.sealed_plan:
-        plan = decryptor.decrypt(row.sealed_plan, build_context(row.cause))
-    reason, visitor, leader = plan.split("\x00")
-    names = HomeVisit.__dataclass_fields__.keys() - {"reason", "visitor", "leader"}
-    return HomeVisit(reason=reason, visitor=visitor, leader=leader, **{name: getattr(row, name) for name in names})
 
 
 def build_context(cause: str) -> str:

@@ -7,7 +7,7 @@ the same reply. The texts are encrypted.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     Boolean,
@@ -104,6 +104,11 @@ class Incident:
     ending: str
     case_id: int | None
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the incident from its row."""
+        return cls(**row._mapping)
+
 
 @dataclass(frozen=True)
 class IncidentParticipant:
@@ -134,6 +139,20 @@ class IncidentEntry:
     text: str = ""
     reply: str = ""
 
+    @classmethod
+    def from_row(cls, row: Row[Any], vault: Vault) -> Self:
+        """Build the incident entry from its row."""
+        return cls(
+            incident_id=row.incident_id,
+            cause=row.cause,
+            at=row.at,
+            staff=row.staff,
+            kind=row.kind,
+            step=row.step,
+            text=vault.decrypt(row.sealed_text, build_context(row.cause, "text")),
+            reply=vault.decrypt(row.sealed_reply, build_context(row.cause, "reply")),
+        )
+
 
 def acquire_lock(db: Transaction) -> None:
     """Lock all incidents until the transaction ends.
@@ -157,7 +176,7 @@ def get(db: Transaction, incident_id: int) -> Incident:
 
     Raises `sqlalchemy.exc.NoResultFound`.
     """
-    return _build_incident(db.execute(select(incidents).where(incidents.c.id == incident_id)).one())
+    return Incident.from_row(db.execute(select(incidents).where(incidents.c.id == incident_id)).one())
 
 
 def find(db: Transaction, incident_id: int) -> Incident | None:
@@ -174,19 +193,19 @@ def find_by_case(db: Transaction, case_id: int) -> Incident | None:
 def list_running(db: Transaction) -> list[Incident]:
     """Return the running incidents, drills last, and newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_(None))
-    return [_build_incident(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
+    return [Incident.from_row(row) for row in db.execute(query.order_by(incidents.c.drill, incidents.c.id.desc()))]
 
 
 def list_ended(db: Transaction, limit: int) -> list[Incident]:
     """Return the ended incidents, newest first."""
     query = select(incidents).where(incidents.c.ended_at.is_not(None)).order_by(incidents.c.id.desc())
-    return [_build_incident(row) for row in db.execute(query.limit(limit))]
+    return [Incident.from_row(row) for row in db.execute(query.limit(limit))]
 
 
 def list_drills(db: Transaction, since: datetime) -> list[Incident]:
     """Return the drills since this time, oldest first, without mistakes."""
     key = incidents.c.drill & (incidents.c.started_at >= since) & (incidents.c.ending != "mistake")
-    return [_build_incident(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
+    return [Incident.from_row(row) for row in db.execute(select(incidents).where(key).order_by(incidents.c.id))]
 
 
 def find_running_for_staff(db: Transaction, staff: str) -> Incident | None:
@@ -219,7 +238,7 @@ def find_running_at_school(db: Transaction, school: str | None, drill: bool) -> 
 def list_idle(db: Transaction, drill: bool, before: datetime) -> list[Incident]:
     """Return the running incidents (or drills) without an entry since this time."""
     key = (incidents.c.drill == drill) & incidents.c.ended_at.is_(None) & (incidents.c.touched_at < before)
-    return [_build_incident(row) for row in db.execute(select(incidents).where(key))]
+    return [Incident.from_row(row) for row in db.execute(select(incidents).where(key))]
 
 
 def set_case(db: Transaction, incident_id: int, case_id: int) -> None:
@@ -319,7 +338,7 @@ def find_entry_by_cause(db: Transaction, cause: str) -> IncidentEntry | None:
     row = db.execute(select(incident_entries).where(incident_entries.c.cause == cause)).one_or_none()
     if row is None:
         return None
-    return _build_entry(row, db.vault)
+    return IncidentEntry.from_row(row, db.vault)
 
 
 def list_entries(db: Transaction, incident_id: int) -> Sequence[IncidentEntry]:
@@ -327,7 +346,7 @@ def list_entries(db: Transaction, incident_id: int) -> Sequence[IncidentEntry]:
     query = (
         select(incident_entries).where(incident_entries.c.incident_id == incident_id).order_by(incident_entries.c.id)
     )
-    return [_build_entry(row, db.vault) for row in db.execute(query)]
+    return [IncidentEntry.from_row(row, db.vault) for row in db.execute(query)]
 
 
 def has_answered_step(db: Transaction, incident_id: int, staff: str, step: int) -> bool:
@@ -357,24 +376,7 @@ def _find_one(db: Transaction, query: Select[Any]) -> Incident | None:
     row = db.execute(query).one_or_none()
     if row is None:
         return None
-    return _build_incident(row)
-
-
-def _build_incident(row: Row[Any]) -> Incident:
-    return Incident(**row._mapping)
-
-
-def _build_entry(row: Row[Any], vault: Vault) -> IncidentEntry:
-    return IncidentEntry(
-        incident_id=row.incident_id,
-        cause=row.cause,
-        at=row.at,
-        staff=row.staff,
-        kind=row.kind,
-        step=row.step,
-        text=vault.decrypt(row.sealed_text, build_context(row.cause, "text")),
-        reply=vault.decrypt(row.sealed_reply, build_context(row.cause, "reply")),
-    )
+    return Incident.from_row(row)
 
 
 def build_context(cause: str, name: str) -> str:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 from sqlalchemy import (
     Boolean,
@@ -85,6 +85,11 @@ class SchoolStatus:
         """Return whether families may receive the statement at this time."""
         return self.withdrawn_at is None and self.checked_at <= now < self.expires_at
 
+    @classmethod
+    def from_row(cls, row: Row[Any]) -> Self:
+        """Build the school status from its row."""
+        return cls(**{name: getattr(row, name) for name in cls.__dataclass_fields__})
+
 
 @dataclass(frozen=True)
 class StatusAnswer:
@@ -104,9 +109,9 @@ def add(db: Transaction, cause: str, status: SchoolStatus, now: datetime) -> tup
     row = {"cause": cause, "at": now, **{name: getattr(status, name) for name in names}}
     new_row = insert_if_new(db, school_statuses, row)
     if new_row is not None:
-        return _build_status(new_row), True
+        return SchoolStatus.from_row(new_row), True
     existing_row = db.execute(select(school_statuses).where(school_statuses.c.cause == cause)).one()
-    return _build_status(existing_row), False
+    return SchoolStatus.from_row(existing_row), False
 
 
 def get(db: Transaction, status_id: int) -> SchoolStatus:
@@ -114,7 +119,7 @@ def get(db: Transaction, status_id: int) -> SchoolStatus:
 
     Raises `sqlalchemy.exc.NoResultFound`.
     """
-    return _build_status(db.execute(select(school_statuses).where(school_statuses.c.id == status_id)).one())
+    return SchoolStatus.from_row(db.execute(select(school_statuses).where(school_statuses.c.id == status_id)).one())
 
 
 def find_current_by_school(db: Transaction, now: datetime) -> dict[str, SchoolStatus]:
@@ -124,7 +129,7 @@ def find_current_by_school(db: Transaction, now: datetime) -> dict[str, SchoolSt
     """
     newest = select(func.max(school_statuses.c.id)).group_by(school_statuses.c.school)
     query = select(school_statuses).where(school_statuses.c.id.in_(newest) & (school_statuses.c.expires_at > now))
-    statuses = [_build_status(row) for row in db.execute(query)]
+    statuses = [SchoolStatus.from_row(row) for row in db.execute(query)]
     return {status.school: status for status in statuses if status.is_valid_at(now)}
 
 
@@ -136,7 +141,7 @@ def list_newest(db: Transaction, school: str, limit: int) -> list[SchoolStatus]:
         .order_by(school_statuses.c.id.desc())
         .limit(limit)
     )
-    return [_build_status(row) for row in db.execute(query)]
+    return [SchoolStatus.from_row(row) for row in db.execute(query)]
 
 
 def withdraw(db: Transaction, status_id: int, by: str, now: datetime) -> bool:
@@ -215,7 +220,7 @@ def find_expired_case(db: Transaction, delivery_id: str, now: datetime) -> int |
 def find(db: Transaction, status_id: int) -> SchoolStatus | None:
     """Return the statement with this ID, or None."""
     row = db.execute(select(school_statuses).where(school_statuses.c.id == status_id)).one_or_none()
-    return _build_status(row) if row else None
+    return SchoolStatus.from_row(row) if row else None
 
 
 def mark_staff_notified(db: Transaction, status_id: int) -> bool:
@@ -235,10 +240,6 @@ def withdraw_answers(db: Transaction, status_id: int, now: datetime) -> list[Sta
     answers = [StatusAnswer(row.case_id, row.contact_id, row.delivery_id) for row in db.execute(query)]
     db.execute(update(school_status_answers).where(key).values(taken_back_at=now))
     return answers
-
-
-def _build_status(row: Row[Any]) -> SchoolStatus:
-    return SchoolStatus(**{name: getattr(row, name) for name in SchoolStatus.__dataclass_fields__})
 
 
 class StatusCache:

@@ -6,7 +6,7 @@ The family's words are masked and encrypted. Statistics read only the kind.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Self, get_args
 
 from sqlalchemy import Column, Date, Integer, String, Table, Text, select, update
 from sqlalchemy.engine import Row
@@ -89,6 +89,17 @@ class SupportNeed:
         """Return whether a person still has to handle the need."""
         return self.closed_at is None
 
+    @classmethod
+    def from_row(cls, row: Row[Any], decryptor: Decryptor) -> Self:
+        """Build the support need from its row."""
+
+        def read(encrypted: str | None, part: str) -> str:
+            return decryptor.decrypt(encrypted, build_context(row.cause, part)) if encrypted else ""
+
+        names = cls.__dataclass_fields__.keys() - {"words", "outcome_note"}
+        columns = {name: getattr(row, name) for name in names}
+        return cls(words=read(row.sealed_words, "words"), outcome_note=read(row.sealed_done, "done"), **columns)
+
 
 @dataclass(frozen=True)
 class CountedSupportNeed:
@@ -129,19 +140,19 @@ def list_open(db: Transaction) -> list[SupportNeed]:
     )
     rows = db.execute(query).all()
     decryptor = record_keys.get_decryptor(db, (row.sealed_words for row in rows))
-    return [_build_need(row, decryptor) for row in rows]
+    return [SupportNeed.from_row(row, decryptor) for row in rows]
 
 
 def list_for_case(db: Transaction, case_id: int) -> list[SupportNeed]:
     """Return all needs of a case, oldest first."""
     query = select(support_needs).where(support_needs.c.case_id == case_id).order_by(support_needs.c.id)
-    return [_build_need(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
+    return [SupportNeed.from_row(row, record_keys.get_decryptor(db)) for row in db.execute(query)]
 
 
 def find(db: Transaction, need_id: int) -> SupportNeed | None:
     """Return the need with this ID, or None."""
     row = db.execute(select(support_needs).where(support_needs.c.id == need_id)).one_or_none()
-    return _build_need(row, record_keys.get_decryptor(db)) if row else None
+    return SupportNeed.from_row(row, record_keys.get_decryptor(db)) if row else None
 
 
 def close(db: Transaction, need: SupportNeed, result: tuple[SupportNeedOutcome, str], by: str, now: datetime) -> bool:
@@ -220,15 +231,6 @@ def _get_encryptor(db: Transaction, contact_id: int | None, case_id: int) -> Enc
     if contact_id is not None:
         return record_keys.get_encryptor(db, contact_id)
     return cases.get_encryptor(db, case_id)
-
-
-def _build_need(row: Row[Any], decryptor: Decryptor) -> SupportNeed:
-    def read(encrypted: str | None, part: str) -> str:
-        return decryptor.decrypt(encrypted, build_context(row.cause, part)) if encrypted else ""
-
-    names = SupportNeed.__dataclass_fields__.keys() - {"words", "outcome_note"}
-    columns = {name: getattr(row, name) for name in names}
-    return SupportNeed(words=read(row.sealed_words, "words"), outcome_note=read(row.sealed_done, "done"), **columns)
 
 
 def build_context(cause: str, part: str) -> str:

@@ -446,17 +446,17 @@ def test_command_line_creates_a_login_with_a_role(
 ) -> None:
     monkeypatch.setattr("bot.runtime.open_runtime", lambda _: runtime)
     runner = CliRunner()
-    made = runner.invoke(main, ["login", "rosa", "--role", "records_officer", "--staff", "rosa_lind"])
+    made = runner.invoke(main, ["create-account", "rosa", "--role", "records_officer", "--staff", "rosa_lind"])
     assert made.exit_code == 0 and log_in(client, "rosa", made.output.strip()) == 302
     set_up_second_factor(client, made.output.strip())
-    again = runner.invoke(main, ["login", "rosa"])
+    again = runner.invoke(main, ["create-account", "rosa"])
     assert not is_logged_in(client) and log_in(client, "rosa", again.output.strip()) == 302
     assert is_logged_in(client), "who holds the machine opens what was lost, second factor and all"
     with runtime.database.read() as db:
         found = staff_accounts.find_by_name(db, "rosa")
     assert found and (found.role, found.staff) == ("records_officer", "rosa_lind")
     for wrong in (["--role", "king"], ["--role", "staff"], ["--staff", "who"]):
-        assert runner.invoke(main, ["login", "new", *wrong]).exit_code == 1
+        assert runner.invoke(main, ["create-account", "new", *wrong]).exit_code == 1
     assert list_audited_actions(runtime)[0] == "login made"
 
 
