@@ -54,7 +54,7 @@ class ReplyComposer:
     school.
 
     `load_statuses` returns the verified school statuses, and is called only for a reply that states one.
-    `load_partners` returns the directory with the staff's calls. Without it, the district file's list is used.
+    `partners` is the directory with the staff's calls. Without it, the district file's list is used.
     `sent_text_keys` collects the texts of the reply. The files of `flows/media/` are served under `media_base`. Without
     it, no file is shown.
     """
@@ -68,7 +68,7 @@ class ReplyComposer:
     media_base: str = ""
     text: str = ""
     load_statuses: Callable[[], Mapping[str, SchoolStatus]] = dict
-    load_partners: Callable[[], Mapping[str, Partner]] | None = None
+    partners: Mapping[str, Partner] | None = None
     load_data_summary: Callable[[], DataSummary | None] = lambda: None
     """Returns what Puente holds about the family, or None for nothing."""
     sent_text_keys: set[str] = field(default_factory=set)
@@ -228,8 +228,8 @@ class ReplyComposer:
         return self.library.district.to_local_time(self.now).date()
 
     def _list_partners(self) -> list[Partner]:
-        if self.load_partners:
-            return list(self.load_partners().values())
+        if self.partners is not None:
+            return list(self.partners.values())
         return list(self.library.district.partners.values())
 
     def _list_checked_partners(self, kind: str | None) -> list[Partner]:

@@ -55,7 +55,9 @@ def build_composer(
         media_base=media_base,
         text=text,
         load_statuses=lambda: runtime.statuses.get_current(now),
-        load_partners=lambda: partner_directory.get_current_partners(runtime, now),
+        partners=partner_directory.get_current_partners(
+            runtime, now
+        ),  # before the transaction: one connection at a time
     )
 
 
