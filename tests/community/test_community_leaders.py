@@ -91,7 +91,7 @@ def test_name_and_number_are_encrypted(runtime: Runtime, paul: CommunityLeader) 
     with runtime.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())
     assert "Paul" not in str(row) and "5550188" not in str(row)
-    assert register.save_leader(runtime, PAUL, "ana_ruiz") is None, "a number stands there once"
+    assert register.save_leader(runtime, PAUL, "ana_ruiz") is None, "a number can be registered only once"
     register.remove_leader(runtime, paul, "ana_ruiz")
     with runtime.database.read() as db:
         row = dict(db.execute(text("SELECT * FROM community_leaders")).mappings().one())

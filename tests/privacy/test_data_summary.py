@@ -28,7 +28,7 @@ WITHOUT_A_COUNT = {
     "family_schools": "the same",
     "family_tags": "the same",
     "family_keys": "the key under which all of it lies",
-    "sent_texts": "which public texts a family was told, as hashes",
+    "sent_texts": "which public texts a family got, as hashes",
     "deliveries": "that we wrote to it: its phone shows what",
     "recipients": "the same, of announcements",
     "follow_ups": "that we shall ask whether a request was solved: it hangs on the request",
