@@ -35,7 +35,7 @@ LOCKS = ("puente:lock:*", "puente:reports*", "puente:broadcast:*")
 NEVER_LOGGED = ("2175556", "1721720", "ICE agents", "enroll my child", "[parameters", "School is closed today")
 """Families' numbers and words, and SQL parameters, which may contain anything."""
 
-REDIS_DOWN_LINE = re.compile(r"redis away, answering from the database: .*message=(\w+)")
+REDIS_DOWN_LINE = re.compile(r"redis away, answering from the database.*?message=(\w+)")
 ALARM = "alarm"
 """Texts to the technical contact while the database is down: they have no row."""
 REMINDER = "reminder"
