@@ -7,7 +7,7 @@ PIP := $(PY) -m pip install -q --no-input --disable-pip-version-check --require-
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup dev run test test-all check audit bench teach measure lock messages
+.PHONY: help setup dev run test test-all check audit bench teach encoder measure lock messages
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' Makefile
@@ -38,7 +38,7 @@ check: dev ## check format, lint, types, packages, flows, facts, and catalogs
 	$(PY) -m tests.audit
 	$(PY) -m bot check
 	$(PY) -m bot test
-	$(PY) -m bot.nlu_training.routing_score
+	$(PY) -m bot.nlu_training.scores
 	@$(call extract,$(VENV)/messages.pot,$(FAMILIES))
 	@$(call extract,$(VENV)/console.pot,$(CONSOLE))
 	@cmp -s $(VENV)/messages.pot messages/messages.pot || $(call fail,messages/messages.pot is out of date. Run 'make messages'.)
@@ -50,9 +50,13 @@ audit: dev ## check the locked packages for known vulnerabilities (part of check
 bench: dev ## measure every figure in docs/performance.md, as ratios within one run
 	@$(PY) -m tests.bench
 
-teach: dev ## train on flows/phrases and flows/concepts; writes flows/taught.npz
+teach: dev ## train on flows/phrases, flows/concepts, and flows/examples; writes flows/taught.npz
 	@$(call install,requirements-teach.lock)
 	@$(PY) -m bot.nlu_training
+
+encoder: dev ## fine-tune the encoder on flows/phrases and flows/examples; writes flows/encoder (an hour)
+	@$(call install,requirements-encoder.lock)
+	@$(PY) -m bot.encoder_training
 
 measure: dev ## compare the methods in docs/understanding.md on messages outside the training data
 	@$(call install,requirements-teach.lock)
@@ -62,6 +66,7 @@ lock: dev ## lock the newest versions that pyproject.toml allows, with hashes
 	$(call compile,requirements.lock)
 	$(call compile,requirements-dev.lock,-c requirements.lock --group dev)
 	$(call compile,requirements-teach.lock,-c requirements.lock --group teach)
+	$(call compile,requirements-encoder.lock,-c requirements.lock --group encoder)
 
 messages: dev ## update messages/, the console's texts, and the JSON Schema from flows/, pages, and models
 	@$(call extract,messages/messages.pot,$(FAMILIES))

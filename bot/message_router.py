@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from redis import RedisError
@@ -13,6 +13,7 @@ from bot.announcements import verification
 from bot.base.database import now
 from bot.cases import sms_commands as case_commands
 from bot.flows.commands import match_command
+from bot.flows.quotations import find_unspoken_kind
 from bot.incidents import command_parser as incident_parser
 from bot.incidents import sms_commands as incident_commands
 from bot.meetings import rsvp_parser
@@ -55,6 +56,10 @@ def answer_message(runtime: Runtime, message: InboundMessage) -> str:
     Raises:
         ServiceUnavailableError, SQLAlchemyError: Nothing was saved. Twilio sends the message again.
     """
+    if message.kind == "text" and (kind := find_unspoken_kind(message.text, runtime.library.phrasebook)):
+        message = replace(message, kind=kind)
+    if message.is_unspoken:
+        return receive_message(runtime, message, None)
     staff = runtime.library.district.find_staff_by_address(message.address)
     command = match_command(message.normalized_text, runtime.library.phrasebook)
     request = CommandRequest(runtime, message, staff, command)

@@ -111,7 +111,7 @@ class Runtime:
 
 def open_runtime(settings: Settings, library: Library | None = None) -> Runtime:
     """Build the runtime for these settings, without connecting yet. Raises `SourceError` if a file is invalid."""
-    library = library or load_library(ROOT, settings.district_file)
+    library = library or load_library(ROOT, settings.district_file, settings.encoder)
     if settings.translator != "off":
         library = add_other_languages(library)
     preload_language_model(library.understood_languages)

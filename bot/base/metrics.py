@@ -25,6 +25,9 @@ WEBHOOK_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15),
 )
 MESSAGES_IN = Counter("puente_messages_in", "Inbound messages, by channel", ("channel",))
+PAGE_DECISIONS = Counter(
+    "puente_page_decisions", "Messages that paged staff (now), got a question first (ask), or neither (no)", ("page",)
+)
 STORE_ERRORS = Counter("puente_store_errors", "Messages for which Redis or the database was unavailable", ("store",))
 
 RESULT_BY_STATUS_CLASS = {2: "ok", 4: "refused", 5: "failed"}

@@ -52,6 +52,9 @@ class Settings(BaseSettings):
     transcriber: Literal["off", "http"] = "off"
     transcriber_url: str = Field("", pattern=r"^(https?://\S+)?$")
     transcriber_token: str = Field("", repr=False)
+    encoder: str = ""
+    """Empty for the encoder that Puente ships, `none`, a folder, or the address of an embeddings server
+    (docs/understanding.md)."""
     metrics_token: str = Field("", repr=False, pattern=r"^(\S{16,})?$")
     trusted_proxies: int = Field(0, ge=0, le=5)
     oidc_issuer: str = Field("", pattern=r"^(https?://\S+)?$")

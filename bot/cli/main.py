@@ -17,6 +17,7 @@ from bot.community.partner_handout import handout
 from bot.content.library import Library, load_library
 from bot.content.lint import find_content_problems
 from bot.nlu import NluContext, classify_message, explain_understanding, preload_language_model
+from bot.nlu.details import extract_details
 from bot.nlu_training.dataset import find_training_problems
 from bot.retention.key_rotation import keys
 from bot.roster.import_command import import_command
@@ -67,11 +68,18 @@ def route(why: bool) -> None:
         text = NormalizedText(request["text"])
         understanding = classify_message(text, context)
         result = asdict(understanding)
-        secondary_intents = result.pop("secondary_intents")
+        secondary_intents, suspected_intent = result.pop("secondary_intents"), result.pop("suspected_intent")
         output = {"text": request["text"], **result}
         if why:
-            output |= {"also": secondary_intents, "why": explain_understanding(text, understanding, context)}
-        click.echo(json.dumps(output, ensure_ascii=False))
+            schools = {code: school.name for code, school in library.district.schools.items()}
+            details = extract_details(text, understanding.lang or "en", library.phrasebook, schools, now().date())
+            output |= {
+                "also": secondary_intents,
+                "suspected": suspected_intent,
+                "details": {name: value for name, value in asdict(details).items() if value},
+                "why": explain_understanding(text, understanding, context),
+            }
+        click.echo(json.dumps(output, ensure_ascii=False, default=str))
 
 
 @main.command()
@@ -87,7 +95,7 @@ def check(production: bool, segments: bool) -> None:
         return
     process_settings = _load_settings()
     try:
-        library = load_library(settings.ROOT, process_settings.district_file)
+        library = load_library(settings.ROOT, process_settings.district_file, process_settings.encoder)
     except SourceError as error:
         for problem in error.problems:
             click.echo(str(problem))
@@ -95,6 +103,8 @@ def check(production: bool, segments: bool) -> None:
     errors, warnings = find_content_problems(settings.ROOT, library)
     warnings += spoken_wording.list_warnings(library)
     warnings += coverage.list_warnings(library, now(), build_recorded_key_lookup(process_settings))
+    if encoder_problem := library.phrasebook.nlu_model.encoder_problem:
+        errors.append(f"flows/encoder:1:1: {encoder_problem}")
     errors += find_training_problems(settings.ROOT / "flows", library.phrasebook.nlu_model)
     for line in (*errors, *(f"{warning} (warning)" for warning in warnings)):
         click.echo(line)
@@ -397,6 +407,7 @@ def _load_settings() -> settings.Settings:
 
 def _load_library() -> Library:
     try:
-        return load_library(settings.ROOT, _load_settings().district_file)
+        process_settings = _load_settings()
+        return load_library(settings.ROOT, process_settings.district_file, process_settings.encoder)
     except SourceError as error:
         raise click.ClickException(str(error)) from None

@@ -15,10 +15,12 @@ from bot.content.glossary import DistrictGlossary, list_own_names, read_glossary
 from bot.content.spoken_texts import SpokenTextsFile
 from bot.content.spoken_texts import find_problems as find_spoken_text_problems
 from bot.content.texts import TextId, TextsFile
+from bot.encoders.selection import connect_encoder
 from bot.flows.loader import FlowReferences, load_flows
 from bot.flows.model import FlowSet, StrictModel
 from bot.nlu import model
 from bot.nlu.model import NluModel
+from bot.nlu.own_texts import collect_own_sentences
 from bot.nlu.phrasebook import Phrasebook, SignalFile
 
 NON_FLOW_FILES = ("facts.yaml", "texts.yaml", "spoken.yaml")
@@ -63,14 +65,17 @@ def add_other_languages(library: Library) -> Library:
     )
 
 
-def load_library(root: Path, district_file: Path) -> Library:
-    """Load the library of the checkout at `root`. Raises `SourceError` with every problem of every file."""
+def load_library(root: Path, district_file: Path, encoder_setting: str = "") -> Library:
+    """Load the library of the checkout at `root`. Raises `SourceError` with every problem of every file.
+
+    `encoder_setting` is the setting `ENCODER`. A problem with the encoder is no error: see `NluModel.encoder_problem`.
+    """
     problems: list[Problem] = []
     district = _try_load(problems, lambda: _load_model(district_file, District))
     facts = _try_load(problems, lambda: _load_model(root / "flows/facts.yaml", FactsFile))
     texts = _try_load(problems, lambda: _load_texts(root / "flows/texts.yaml"))
     catalogs = _try_load(problems, lambda: load_catalogs(_read_files(root / "messages", "*.po")))
-    phrasebook = _try_load(problems, lambda: _load_phrasebook(root))
+    phrasebook = _try_load(problems, lambda: _load_phrasebook(root, encoder_setting))
     terms = _try_load(problems, lambda: read_glossary(_parse_file(root / "messages/glossary.yaml")))
     spoken = _try_load(problems, lambda: _load_spoken_texts(root / "flows/spoken.yaml"))
     flow_files = _try_load(problems, lambda: _read_flow_files(root)) or {}
@@ -88,11 +93,17 @@ def load_library(root: Path, district_file: Path) -> Library:
         district_fact_ids=frozenset(facts.from_district),
         texts=texts.texts,
         catalogs=catalogs,
-        phrasebook=phrasebook,
+        phrasebook=replace(phrasebook, own_sentences=_collect_own_sentences(catalogs)),
         district=district,
         glossary=DistrictGlossary(terms, list_own_names(district)),
         spoken_texts=spoken or {},
     )
+
+
+def _collect_own_sentences(catalogs: Catalogs) -> frozenset[str]:
+    translations = (catalog_text.text for texts in catalogs.texts.values() for catalog_text in texts.values())
+    sources = (source for texts in catalogs.texts.values() for source in texts)
+    return collect_own_sentences((*sources, *translations))
 
 
 def _load_spoken_texts(path: Path) -> dict[str, str]:
@@ -153,12 +164,16 @@ def _load_texts(path: Path) -> TextsFile:
     return texts
 
 
-def _load_phrasebook(root: Path) -> Phrasebook:
-    files = {}
-    for path in sorted((root / "flows/signals").glob("*.yaml")):
-        source = _parse_file(path)
-        files[path.stem] = source.parse_model(SignalFile)
-    return Phrasebook.build(files, _load_nlu_model(root / "flows" / model.MODEL_FILENAME))
+def _load_phrasebook(root: Path, encoder_setting: str) -> Phrasebook:
+    nlu_model = _load_nlu_model(root / "flows" / model.MODEL_FILENAME)
+    return Phrasebook.build(
+        read_signal_files(root / "flows/signals"), connect_encoder(nlu_model, encoder_setting, root / "flows")
+    )
+
+
+def read_signal_files(folder: Path) -> dict[str, SignalFile]:
+    """Read the signal files by language. Raises `SourceError`."""
+    return {path.stem: _parse_file(path).parse_model(SignalFile) for path in sorted(folder.glob("*.yaml"))}
 
 
 def _load_nlu_model(path: Path) -> NluModel:

@@ -6,7 +6,7 @@ The order is fixed: commands, emergencies, the open question, staff who talk wit
 from dataclasses import replace
 
 from bot.base.text_normalization import NO_TEXT, normalize_text
-from bot.flows.choice_matching import is_unambiguous, parse_number
+from bot.flows.choice_matching import is_unambiguous, match_choice, parse_number
 from bot.flows.commands import Command
 from bot.flows.dialog_state import (
     DialogState,
@@ -31,6 +31,8 @@ from bot.flows.effects import (
 )
 from bot.flows.engine import FlowState, TurnInput, advance, build_question, find_open_question
 from bot.flows.model import Flow, Step
+from bot.flows.quotations import UNSPOKEN_KINDS
+from bot.flows.suspicion import ask_about_suspicion, continue_after_check, is_checking
 from bot.flows.topic_routing import (
     PERSON_FLOW,
     STOP_FLOW,
@@ -76,7 +78,10 @@ def take_turn(context: FlowContext, state: DialogState, parsed: ParsedMessage) -
     """Return the next dialog state and the effects of this message. Never raises, whatever the message contains."""
     if parsed.twilio_opt:
         return _handle_twilio_opt(state, parsed)
+    if parsed.kind in UNSPOKEN_KINDS:
+        return _handle_unspoken(state, parsed)
     turn_outcome = _handle_message(context, queue_secondary_topic(context, state, parsed), parsed)
+    turn_outcome = continue_after_check(context, state, turn_outcome)
     if parsed.kind == AUDIO_KIND:
         turn_outcome = add_voice_effects(context, state, parsed, turn_outcome)
     outcome = offer_queued_topic(context, remember_emergency(context, turn_outcome))
@@ -94,6 +99,13 @@ def _add_privacy_notice(outcome: Outcome, parsed: ParsedMessage) -> Outcome:
     return replace(state, told_private=True), (*effects[:-1], Notice("status_not_needed"), effects[-1])
 
 
+def _handle_unspoken(state: DialogState, parsed: ParsedMessage) -> Outcome:
+    """Stay silent. Staff who write with the family see a reaction, because it can be an answer to them."""
+    if parsed.kind == "reaction" and parsed.is_talking_to_staff:
+        return state, (ForwardToStaff(),)
+    return state, ()
+
+
 def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
     if parsed.command and not (parsed.is_opted_out and parsed.command.kind not in COMMANDS_AFTER_OPT_OUT):
         outcome = _run_command(context, state, parsed, parsed.command)
@@ -108,6 +120,8 @@ def _handle_message(context: FlowContext, state: DialogState, parsed: ParsedMess
 def _handle_text(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome:
     if parsed.understanding.severity == EMERGENCY_SEVERITY:
         return _handle_emergency(context, state, parsed)
+    if parsed.understanding.page == "ask" and (outcome := _handle_suspicion(context, state, parsed)):
+        return outcome
     if parsed.is_opted_out and not (is_in_emergency(context, state) or _is_allowed_after_opt_out(state)):
         return state, ()
     if not parsed.text.raw.strip() and parsed.payload is None:
@@ -195,6 +209,32 @@ def _handle_emergency(context: FlowContext, state: DialogState, parsed: ParsedMe
     if is_in_emergency(context, state) and parsed.understanding.confidence < MIN_TOPIC_CONFIDENCE:
         return _append_pages(context, parsed, _handle_answer(context, known_state, parsed), name)
     return _append_pages(context, parsed, start_flow(context, replace(known_state, unclear=0, held={}), name))
+
+
+def _handle_suspicion(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> Outcome | None:
+    """Ask about a suspected emergency. Return None if someone already reads along, or if the text is an answer.
+
+    A family that opted out gets no question, so Puente pages staff instead.
+    """
+    if parsed.is_talking_to_staff or is_in_emergency(context, state) or state.emergency:
+        return None
+    if _is_answer_to_choices(context, state, parsed):
+        return None
+    known_state = _ensure_language(state, parsed)
+    if not parsed.is_opted_out:
+        return ask_about_suspicion(context, known_state, parsed)
+    name = context.flows.find_by_intent(parsed.understanding.suspected_intent)
+    return start_flow(context, replace(known_state, unclear=0, held={}), name) if name else None
+
+
+def _is_answer_to_choices(context: FlowContext, state: DialogState, parsed: ParsedMessage) -> bool:
+    """Return whether the text clearly names one choice of the open question."""
+    flow = _find_open_flow(context, state)
+    step = find_open_question(flow, state.state) if flow and state.state else None
+    if step is None or not step.choices:
+        return False
+    translate = context.build_input(state.language).translate
+    return match_choice(parsed.text, parsed.payload, step.choices, translate) is not None
 
 
 def _append_pages(
@@ -292,7 +332,8 @@ def _handle_answer(context: FlowContext, state: DialogState, parsed: ParsedMessa
     )
     next_flow_state, effects = advance(flow, flow_state, turn_input)
     is_understood = next_flow_state is None or next_flow_state.tries == 0
-    if not is_understood and _is_clear_topic(context, parsed) and not _is_topic_of(context, parsed, flow.flow):
+    is_other_topic = _is_clear_topic(context, parsed) and not _is_topic_of(context, parsed, flow.flow)
+    if not is_understood and is_other_topic and not is_checking(context, state):
         return start_topic(context, replace(state, state=None), parsed)
     if next_flow_state and next_flow_state.flow == ERASED_FLOW:
         return _confirm_erasure(context, state, parsed, step, turn_input)

@@ -298,6 +298,8 @@ class FlowTrigger(StrictModel):
     """The start of a flow: topics that Puente understands, or whole messages with these words."""
 
     intents: tuple[Name, ...] = ()
+    suspected: tuple[Name, ...] = ()
+    """Emergencies that a message may report. The flow asks one question, and pages staff without an answer."""
     words: dict[str, tuple[str, ...]] = {}
 
 
@@ -329,6 +331,7 @@ class FlowSet:
     def __init__(self, flows: Mapping[str, Flow]) -> None:
         self.flows = dict(flows)
         self._names_by_intent = {intent: name for name, flow in flows.items() for intent in flow.start_on.intents}
+        self._names_by_suspicion = {intent: name for name, flow in flows.items() for intent in flow.start_on.suspected}
         self._names_by_words = {
             normalize_text(words): name
             for name, flow in flows.items()
@@ -341,6 +344,10 @@ class FlowSet:
         if not intent:
             return None
         return self._names_by_intent.get(intent)
+
+    def find_by_suspicion(self, intent: str | None) -> str | None:
+        """Return the flow that asks whether this emergency is happening."""
+        return self._names_by_suspicion.get(intent or "")
 
     def find_by_words(self, text: NormalizedText) -> str | None:
         """Return the flow that lists this whole message as a trigger."""

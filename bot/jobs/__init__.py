@@ -58,7 +58,8 @@ def get_runtime() -> Runtime:
 @cache
 def get_library() -> Library:
     """Return the content library. The worker loads it before it forks, so that no job has to."""
-    return load_library(settings.ROOT, settings.load_settings().district_file)
+    loaded_settings = settings.load_settings()
+    return load_library(settings.ROOT, loaded_settings.district_file, loaded_settings.encoder)
 
 
 @ignore_deleted_row

@@ -8,13 +8,16 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from bot.base import metrics
 from bot.flows.commands import Command
 from bot.flows.dialog_state import DialogState, FlowContext, ParsedMessage
 from bot.flows.engine import FlowState
+from bot.flows.quotations import UNSPOKEN_KINDS, find_unspoken_kind
 from bot.messaging import opt_out_state
 from bot.messaging.catalog_drafts import get_localized_library
 from bot.messaging.inbound_message import InboundMessage
 from bot.messaging.reply_context import build_flow_context, understand_text
+from bot.nlu import Understanding
 from bot.runtime import Runtime
 from bot.store.families import contacts
 from bot.store.families.contacts import Contact
@@ -118,14 +121,32 @@ def _load_state(conversation: Conversation, contact: Contact | None, message: In
     return state
 
 
+def _find_kind(context: InboundContext) -> str:
+    """Return the kind of the message. A quote of a text that we sent in this conversation is a reaction, too."""
+    message = context.message
+    own_texts = [text for author, text in context.conversation.turns if author == "helper"]
+    if message.kind == "text" and own_texts:
+        return find_unspoken_kind(message.text, context.runtime.library.phrasebook, own_texts) or message.kind
+    return message.kind
+
+
+def _understand(context: InboundContext, kind: str) -> Understanding:
+    if kind in UNSPOKEN_KINDS:
+        return Understanding(context.state.language, 0.0, None, 0.0, "info")
+    understanding = understand_text(context.runtime.library, context.message.normalized_text, context.state.language)
+    metrics.PAGE_DECISIONS.labels(understanding.page).inc()
+    return understanding
+
+
 def _parse_message(context: InboundContext) -> ParsedMessage:
     runtime, message, contact = context.runtime, context.message, context.contact
+    kind = _find_kind(context)
     return ParsedMessage(
         text=message.normalized_text,
-        understanding=understand_text(runtime.library, message.normalized_text, context.state.language),
+        understanding=_understand(context, kind),
         command=context.command,
         payload=message.payload,
-        kind=message.kind,
+        kind=kind,
         twilio_opt=message.twilio_opt,
         is_opted_out=opt_out_state.was_opted_out(runtime, message, contact, context.command),
         is_talking_to_staff=bool(contact and contact.active_case_id),

@@ -175,7 +175,7 @@ def _receive_without_redis(
 
 def _can_answer_without_redis(context: InboundContext) -> bool:
     parsed, message = context.parsed, context.message
-    is_emergency = parsed.understanding.severity == "escalate_now"
+    is_emergency = parsed.understanding.page != "no"
     is_exempt_command = bool(parsed.command and parsed.command.kind in EXEMPT_COMMANDS)
     is_opt_out = parsed.is_opted_out or bool(parsed.twilio_opt)
     return is_emergency or is_exempt_command or is_opt_out or parsed.is_talking_to_staff or bool(message.audio_files)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.base.text_normalization import NormalizedText
+from bot.flows.quotations import UNSPOKEN_KINDS
 from bot.nlu import mask_pii
 
 MAX_TEXT_CHARACTERS = 4096
@@ -26,6 +27,7 @@ KINDS_BY_MESSAGE_TYPE = {
     "document": "document",
     "contacts": "contact",
     "location": "location",
+    "reaction": "reaction",
 }
 KINDS_WITH_FILE_NAME = frozenset({"document", "contact"})
 """For these kinds, WhatsApp puts the name of the file into Body. The family didn't write it."""
@@ -73,6 +75,11 @@ class InboundMessage:
     def masking_result(self) -> tuple[str, frozenset[str]]:
         """Return the masked text, and the kinds of PII that were masked."""
         return mask_pii(self.text)
+
+    @property
+    def is_unspoken(self) -> bool:
+        """Return whether the phone wrote the text by itself. Its words are not the family's words."""
+        return self.kind in UNSPOKEN_KINDS
 
     @property
     def channel(self) -> str:

@@ -114,16 +114,21 @@ def _check_translation(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
         yield ActiveAlarm("translation_failing", "page", "")
 
 
+def _check_encoder(snapshot: SystemSnapshot) -> Iterator[ActiveAlarm]:
+    if snapshot.encoder_problem:
+        yield ActiveAlarm("encoder_failing", "text", "")
+
+
 ALARM_RULES: tuple[Callable[[SystemSnapshot], Iterator[ActiveAlarm]], ...] = (
     *(_check_stores, _check_processes, _check_queues, _check_sending, _check_disk),
-    *(_check_people, _check_translation),
+    *(_check_people, _check_translation, _check_encoder),
 )
 ALARM_NAMES = (
     *("database_away", "redis_away", "worker_missing", "scheduler_missing", "web_missing", "messages_missed"),
     *(f"queue_{name}" for name in MAX_QUEUE_WAIT_SECONDS),
     *("twilio_failing", "deliveries_late", "unknown_outcomes", "disk_full"),
     *(f"unclaimed_{severity}" for severity in MAX_UNCLAIMED_SECONDS),
-    *("opt_outs", "facts_expired", "logins_locked", "translation_failing"),
+    *("opt_outs", "facts_expired", "logins_locked", "translation_failing", "encoder_failing"),
 )
 """All alarm names. The page and the runbook explain each of them."""
 

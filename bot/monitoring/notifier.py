@@ -45,6 +45,7 @@ ALARM_SMS_TEXTS = {
     "unknown_outcomes": "for many messages, it is unknown whether they were sent",
     "disk_full": "the disk is nearly full",
     "opt_outs": "many families opted out within an hour",
+    "encoder_failing": "the encoder doesn't work: Puente understands fewer messages",
     "logins_locked": "several logins are locked after wrong passwords",
 }
 """The texts of alarms that the technical contact gets by SMS."""

@@ -78,6 +78,8 @@ class SystemSnapshot:
     redis: RedisSnapshot | None
     free_disk_ratio: float
     """The free share of the disk with `var/`, which on one machine also holds the database."""
+    encoder_problem: str = ""
+    """Why this process understands messages without the encoder. Empty if it uses the encoder, or if none is set."""
 
 
 def take_snapshot(runtime: Runtime) -> SystemSnapshot:
@@ -88,6 +90,7 @@ def take_snapshot(runtime: Runtime) -> SystemSnapshot:
         _run_or_none(lambda: _read_database(runtime, current_time)),
         _run_or_none(lambda: _read_redis(runtime)),
         get_free_disk_ratio(runtime),
+        runtime.library.phrasebook.nlu_model.encoder_problem,
     )
 
 

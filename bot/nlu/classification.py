@@ -1,13 +1,15 @@
-"""Analyze a text once: its features, its language, and the probability of each topic. Pure."""
+"""Analyze a text once: its features, its language, its topics, and how likely an emergency is. Pure."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bot.base.text_normalization import NormalizedText, normalize_text
+from bot.base.text_normalization import NormalizedText
 from bot.nlu.concepts import ConceptMatch
+from bot.nlu.encoder import FloatArray
 from bot.nlu.features import (
     build_concept_features,
     build_lexical_features,
@@ -22,91 +24,6 @@ from bot.nlu.types import NluContext
 
 _SENTENCE_END_PATTERN: Final = re.compile(r"[.!?;\n。！？؟؛።፧…]+")
 _MIN_SENTENCE_WORDS: Final = 3
-_HARM_CONCEPTS: Final = ("KILL", "DIE", "HURT", "GUN", "KNIFE", "CUT", "POISON")
-_EMERGENCY_CONCEPTS: Final = {
-    "self_harm_now": frozenset((*_HARM_CONCEPTS, "SUICIDE", "NO_MORE", "PILLS", "JUMP", "LIVE", "SELF", "GOODBYE")),
-    "abuse_violence_home": frozenset(
-        (
-            *_HARM_CONCEPTS,
-            "HIT",
-            "CHOKE",
-            "THREATEN",
-            "TOUCH",
-            "FORCE",
-            "BRUISE",
-            "SECRET_PHONE",
-            "DRUNK",
-            "LOCKED",
-            "AFRAID",
-            "PUNISH",
-            "ATTACK",
-            "KNOCK",
-            "BREAK_IN",
-            "EX",
-        )
-    ),
-    "danger_now": frozenset(
-        (
-            *_HARM_CONCEPTS,
-            "SHOOT",
-            "BOMB",
-            "FIRE",
-            "GAS",
-            "ACCIDENT",
-            "BLEED",
-            "BREATHE",
-            "FAINT",
-            "AMBULANCE",
-            "ATTACK",
-            "KIDNAP",
-            "HIT",
-            "THREATEN",
-            "STRANGER",
-            "PILLS",
-            "BREAK_IN",
-            "FORCE",
-            "HIDE",
-            "TAKEN",
-        )
-    ),
-    "child_alone_now": frozenset(
-        (
-            "ALONE",
-            "LOST",
-            "NOBODY",
-            "TAKEN",
-            "LEAVE_ALONE",
-            "LOCKED",
-            "KIDNAP",
-            "DETENTION",
-            "HUNGRY_BABY",
-            "LOOK_FOR",
-            "CRY",
-            "STILL",
-            "STOP_BUS",
-            "AFRAID",
-            "SEE",
-        )
-    ),
-    "enforcement_now": frozenset(
-        (
-            "AGENT",
-            "POLICE",
-            "MASKED",
-            "RAID",
-            "VEHICLE_UNMARKED",
-            "KNOCK",
-            "BREAK_IN",
-            "TAKEN",
-            "WARRANT",
-            "HIDE",
-            "IMMIGRATION",
-            "DOCUMENTS",
-            "HELP",
-        )
-    ),
-}
-"""The concepts for each emergency. A message about the emergency holds at least one of them."""
 _MAX_SENTENCES: Final = 6
 
 
@@ -122,73 +39,102 @@ class TextAnalysis:
     """The concepts in order, each with the words of the message that mean it."""
     topic_probabilities: dict[str, float]
     """The probability of each topic. The values add up to one."""
+    page_probabilities: dict[str, float]
+    """The probability of each emergency, and of each kind of message that needs no page. They add up to one."""
+    has_vector: bool
 
     @property
     def emergency_score(self) -> float:
-        """Return the probability that a person needs help now, for all emergencies together.
+        """Return the probability that a person needs help now, for all emergencies together."""
+        return sum(self.page_probabilities[intent] for intent in EMERGENCY_INTENTS)
 
-        An emergency counts half if the message holds none of its concepts, because the message then only resembles it.
-        """
-        concept_names = {concept for concept, _ in self.concept_matches}
-        return sum(
-            self.topic_probabilities[intent] * (1.0 if concept_names & _EMERGENCY_CONCEPTS[intent] else 0.5)
-            for intent in EMERGENCY_INTENTS
-        )
+
+@dataclass(frozen=True, slots=True)
+class _TextFeatures:
+    text: NormalizedText
+    tokens: list[str]
+    lexical_features: tuple[list[str], list[str]]
 
 
 def analyze_text(text: NormalizedText, context: NluContext) -> TextAnalysis:
-    """Analyze the whole text."""
-    nlu_model = context.phrasebook.nlu_model
-    message_tokens = split_tokens(text.plain)
-    lexical_features = build_lexical_features(message_tokens)
-    candidate_languages = tuple(dict.fromkeys((*context.languages, *nlu_model.lexicons)))
-    lang, lang_confidence = detect_language(
-        text.raw, lexical_features, nlu_model.language_weights, candidate_languages, context.stored_language
-    )
-    return _build_analysis(text.raw, text.plain, message_tokens, lexical_features, (lang, lang_confidence), context)
+    """Analyze the whole text, without its sentences."""
+    return _analyze([_extract_features(text)], context)[0]
 
 
-def analyze_sentences(text: str, analysis: TextAnalysis, context: NluContext) -> tuple[TextAnalysis, ...]:
-    """Analyze each sentence of a text with several sentences.
+def analyze_with_sentences(text: NormalizedText, context: NluContext) -> tuple[TextAnalysis, ...]:
+    """Analyze the whole text, and then each sentence of a text with several sentences.
 
-    In a whole text, ordinary sentences can hide an emergency.
+    In a whole text, ordinary sentences can hide an emergency. The encoder reads all of them at once.
     """
-    sentence_texts = [sentence for sentence in _SENTENCE_END_PATTERN.split(text) if sentence.strip()]
-    if len(sentence_texts) < 2:
-        return ()
-    sentence_analyses = []
-    language = (analysis.lang, analysis.lang_confidence)
-    for sentence in sentence_texts[:_MAX_SENTENCES]:
-        normalized_text = normalize_text(sentence)
-        tokens = split_tokens(normalized_text)
-        if len(tokens) >= _MIN_SENTENCE_WORDS:
-            features = build_lexical_features(tokens)
-            sentence_analyses.append(_build_analysis(sentence, normalized_text, tokens, features, language, context))
-    return tuple(sentence_analyses) if len(sentence_analyses) > 1 else ()
+    sentences = [_extract_features(NormalizedText(sentence)) for sentence in _split_sentences(text.raw)]
+    long_sentences = [sentence for sentence in sentences if len(sentence.tokens) >= _MIN_SENTENCE_WORDS]
+    if len(long_sentences) < 2:
+        long_sentences = []
+    return _analyze([_extract_features(text), *long_sentences], context)
+
+
+def find_language(text: NormalizedText, context: NluContext) -> tuple[str | None, float]:
+    """Return the language of a text and how likely it is, without the other models."""
+    return _detect_language(_extract_features(text), context)
+
+
+def _detect_language(features: _TextFeatures, context: NluContext) -> tuple[str | None, float]:
+    nlu_model = context.phrasebook.nlu_model
+    candidate_languages = tuple(dict.fromkeys((*context.languages, *nlu_model.lexicons)))
+    return detect_language(
+        features.text.raw,
+        features.lexical_features,
+        nlu_model.language_weights,
+        candidate_languages,
+        context.stored_language,
+    )
+
+
+def _split_sentences(text: str) -> Sequence[str]:
+    sentences = [sentence for sentence in _SENTENCE_END_PATTERN.split(text) if sentence.strip()]
+    return sentences[:_MAX_SENTENCES] if len(sentences) > 1 else ()
+
+
+def _extract_features(text: NormalizedText) -> _TextFeatures:
+    tokens = split_tokens(text.plain)
+    return _TextFeatures(text, tokens, build_lexical_features(tokens))
+
+
+def _analyze(texts: Sequence[_TextFeatures], context: NluContext) -> tuple[TextAnalysis, ...]:
+    """Analyze texts in the language of the first one."""
+    nlu_model = context.phrasebook.nlu_model
+    language = _detect_language(texts[0], context)
+    vectors = nlu_model.encode([features.text.raw for features in texts])
+    return tuple(
+        _build_analysis(features, language, vector, context) for features, vector in zip(texts, vectors, strict=True)
+    )
 
 
 def _build_analysis(
-    text: str,
-    normalized_text: str,
-    message_tokens: list[str],
-    lexical_features: tuple[list[str], list[str]],
-    detected_language: tuple[str | None, float],
+    text_features: _TextFeatures,
+    language: tuple[str | None, float],
+    vector: FloatArray | None,
     context: NluContext,
 ) -> TextAnalysis:
-    nlu_model = context.phrasebook.nlu_model
+    nlu_model, text = context.phrasebook.nlu_model, text_features.text
     lexicons = [
-        nlu_model.lexicons[lang]
-        for lang in _choose_lexicon_languages(*detected_language, context)
-        if lang in nlu_model.lexicons
+        nlu_model.lexicons[lang] for lang in _choose_lexicon_languages(*language, context) if lang in nlu_model.lexicons
     ]
-    concept_matches = (*find_concepts(message_tokens, lexicons), *find_mark_concepts(text))
-    message_features = (*lexical_features, build_concept_features(concept_matches))
-    concept_names = [concept for concept, _ in concept_matches]
-    probabilities = nlu_model.compute_topic_probabilities(message_features, concept_names)
-    return TextAnalysis(normalized_text, *detected_language, message_features, concept_matches, probabilities)
+    concept_matches = (*find_concepts(text_features.tokens, lexicons), *find_mark_concepts(text.raw))
+    features = (*text_features.lexical_features, build_concept_features(concept_matches))
+    concepts = [concept for concept, _ in concept_matches]
+    return TextAnalysis(
+        text.plain,
+        *language,
+        features,
+        concept_matches,
+        nlu_model.topics.compute_probabilities(features, concepts, vector),
+        nlu_model.pages.compute_probabilities(features, concepts, vector),
+        vector is not None,
+    )
 
 
-def _choose_lexicon_languages(lang: str | None, lang_confidence: float, context: NluContext) -> tuple[str, ...]:
+def _choose_lexicon_languages(lang: str | None, lang_confidence: float, context: NluContext) -> Iterable[str]:
     """Choose the languages to look up words in.
 
     These are the language of the message and English, which many families mix in. If the language is unsure, add the

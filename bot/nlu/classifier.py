@@ -7,26 +7,23 @@ from functools import lru_cache
 from typing import Final
 
 from bot.base.text_normalization import NormalizedText
-from bot.nlu.classification import TextAnalysis, analyze_sentences, analyze_text
-from bot.nlu.emergencies import match_emergency_patterns
+from bot.nlu.classification import TextAnalysis, analyze_with_sentences, find_language
 from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT, Severity
 from bot.nlu.language_id import LANGUAGE_CONFIDENCE_THRESHOLD
-from bot.nlu.types import NluContext, Understanding
+from bot.nlu.own_texts import remove_own_sentences
+from bot.nlu.paging import PageDecision, decide_page
+from bot.nlu.types import NluContext, Page, Understanding
 
-INTENT_CONFIDENCE_THRESHOLD: Final = 0.3
+INTENT_CONFIDENCE_THRESHOLD: Final = 0.6
 """Below this confidence, a topic is only a choice in a question."""
-PAGING_THRESHOLD: Final = 0.3
-"""From this probability of an emergency, Puente pages staff, whatever the words of the message are."""
-PATTERN_PAGING_THRESHOLD: Final = 0.06
-"""Below this probability, patterns don't page if another topic has at least `_SURE_TOPIC_THRESHOLD`. Otherwise they do.
-"""
-_SURE_TOPIC_THRESHOLD: Final = 0.5
+ACCUSING_CONFIDENCE_THRESHOLD: Final = 0.8
+"""`restricted_request` refuses a family's message, so Puente must be surer of it. A parent who wants to enroll a child
+must never be refused."""
 _MAX_CACHED_CHARACTERS: Final = 80
 """The maximum length of a text in the cache."""
-_MIN_KNOWN_CONCEPTS: Final = 2
-"""With fewer known concepts, the model hardly understood the message, so the patterns decide."""
 _SECONDARY_TOPIC_THRESHOLD: Final = 0.6
 """From this probability of a topic in one sentence, Puente offers it as a second topic."""
+_ACCUSING_INTENT: Final = "restricted_request"
 _PRIMARY_ONLY_INTENTS: Final = ("short_reply", "greeting_identity", "out_of_scope", *EMERGENCY_INTENTS)
 _HARMLESS_CONCEPTS: Final = frozenset({"PRETEND", "STUPID"})
 _FISHING_CONCEPTS: Final = frozenset({"OTHER_FAMILY", "REPORT_SOMEONE", "LIST", "ADDRESS", "POLICE", "AGENT", "STATUS"})
@@ -66,21 +63,33 @@ def _is_choice_number(normalized_text: str) -> bool:
 
 
 def _classify_text(text: NormalizedText, context: NluContext) -> Understanding:
-    analysis = analyze_text(text, context)
-    exact_intent = context.phrasebook.nlu_model.intent_by_phrase.get(analysis.normalized_text)
-    if not analysis.normalized_text or _is_choice_number(analysis.normalized_text):
-        return _build_wordless_understanding(text.raw, analysis)
-    sentence_analyses = () if exact_intent else analyze_sentences(text.raw, analysis, context)
-    ranked_topics = _rank_topics(analysis, exact_intent)
-    emergencies = _find_emergencies(analysis, sentence_analyses, exact_intent, context)
-    if emergencies:
-        intents = [intent for intent, _ in emergencies]
-        lang = _choose_language(analysis, emergencies, context)
-        return _build_emergency_understanding(analysis, intents, lang, ranked_topics, sentence_analyses)
-    intent, confidence = ranked_topics[0]
-    accepted_intent = intent if confidence >= INTENT_CONFIDENCE_THRESHOLD else None
+    exact_intent = context.phrasebook.nlu_model.intent_by_phrase.get(text.plain)
+    if not text.plain or _is_choice_number(text.plain):
+        return _build_wordless_understanding(text, context)
+    if exact_intent is not None:
+        return _build_exact_understanding(text, exact_intent, context)
+    own_words = remove_own_sentences(text, context.phrasebook.own_sentences)
+    if not own_words.plain:
+        return Understanding(*find_language(text, context), None, 0.0, "info")
+    analysis, *sentence_analyses = analyze_with_sentences(own_words, context)
+    decision = decide_page((analysis, *sentence_analyses), context)
+    ranked_topics = _rank_topics(analysis)
+    if decision.page == "now":
+        return _build_emergency_understanding(analysis, decision, ranked_topics, sentence_analyses, context)
+    return _build_topic_understanding(analysis, decision, ranked_topics, sentence_analyses)
+
+
+def _build_topic_understanding(
+    analysis: TextAnalysis,
+    decision: PageDecision,
+    ranked_topics: list[tuple[str, float]],
+    sentence_analyses: list[TextAnalysis],
+) -> Understanding:
+    """Build the result for a message that pages no staff now. Its topic is never an emergency."""
+    ordinary_topics = [(intent, share) for intent, share in ranked_topics if intent not in EMERGENCY_INTENTS]
+    intent, confidence = ordinary_topics[0]
+    accepted_intent = intent if confidence >= _get_confidence_threshold(intent) else None
     secondary_intents = tuple(_list_secondary_topics(sentence_analyses, accepted_intent))[:1]
-    choices = tuple(topic for topic, _ in ranked_topics[:3])
     return Understanding(
         analysis.lang,
         analysis.lang_confidence,
@@ -88,17 +97,31 @@ def _classify_text(text: NormalizedText, context: NluContext) -> Understanding:
         confidence,
         get_severity(accepted_intent, analysis),
         secondary_intents,
-        choices,
+        tuple(topic for topic, _ in ordinary_topics[:3]),
+        decision.page,
+        decision.intents[0] if decision.page == "ask" else None,
     )
 
 
-def _build_wordless_understanding(text: str, analysis: TextAnalysis) -> Understanding:
+def _get_confidence_threshold(intent: str) -> float:
+    return ACCUSING_CONFIDENCE_THRESHOLD if intent == _ACCUSING_INTENT else INTENT_CONFIDENCE_THRESHOLD
+
+
+def _build_exact_understanding(text: NormalizedText, intent: str, context: NluContext) -> Understanding:
+    """Build the result for a phrase of the training files. The models aren't needed."""
+    lang, lang_confidence = find_language(text, context)
+    severity = SEVERITY_BY_INTENT[intent]
+    page: Page = "now" if intent in EMERGENCY_INTENTS else "no"
+    return Understanding(lang, lang_confidence, intent, 1.0, severity, choices=(intent,), page=page)
+
+
+def _build_wordless_understanding(text: NormalizedText, context: NluContext) -> Understanding:
     """Classify a text without words.
 
     A number or a sign ("2", a thumb) is a short reply, and an empty text is nothing.
     """
-    language = (analysis.lang, analysis.lang_confidence)
-    if not text.strip():
+    language = find_language(text, context)
+    if not text.raw.strip():
         return Understanding(*language, None, 0.0, "info")
     return Understanding(*language, "short_reply", 1.0, "info", choices=("short_reply",))
 
@@ -116,70 +139,33 @@ def get_severity(intent: str | None, analysis: TextAnalysis) -> Severity:
     return SEVERITY_BY_INTENT[intent]
 
 
-def _rank_topics(analysis: TextAnalysis, exact_intent: str | None) -> list[tuple[str, float]]:
-    ranked_topics = sorted(analysis.topic_probabilities.items(), key=lambda pair: -pair[1])
-    if exact_intent is None:
-        return ranked_topics
-    return [(exact_intent, 1.0), *((intent, 0.0) for intent, _ in ranked_topics if intent != exact_intent)]
-
-
-def _find_emergencies(
-    analysis: TextAnalysis, sentence_analyses: Iterable[TextAnalysis], exact_intent: str | None, context: NluContext
-) -> list[tuple[str, str | None]]:
-    """List the emergencies, the leading one first, with the language of the matching pattern (None if none matches)."""
-    if exact_intent is not None:
-        return [(exact_intent, None)] if exact_intent in EMERGENCY_INTENTS else []
-    analyses = (analysis, *sentence_analyses)
-    most_urgent = max(analyses, key=lambda candidate: candidate.emergency_score)
-    is_other_topic_sure = (
-        most_urgent.emergency_score < PATTERN_PAGING_THRESHOLD
-        and max(analysis.topic_probabilities.values()) >= _SURE_TOPIC_THRESHOLD
-        and len(analysis.concept_matches) >= _MIN_KNOWN_CONCEPTS
-    )
-    pattern_languages: dict[str, str] = {}
-    if not is_other_topic_sure:
-        pattern_languages = dict(match_emergency_patterns(analysis.normalized_text, context.phrasebook))
-    found_intents = set(pattern_languages)
-    if most_urgent.emergency_score >= PAGING_THRESHOLD:
-        found_intents.add(max(EMERGENCY_INTENTS, key=lambda intent: most_urgent.topic_probabilities[intent]))
-        found_intents |= {
-            intent
-            for candidate in analyses
-            for intent in EMERGENCY_INTENTS
-            if candidate.topic_probabilities[intent] >= PAGING_THRESHOLD
-        }
-    return [(intent, pattern_languages.get(intent)) for intent in EMERGENCY_INTENTS if intent in found_intents]
-
-
-def _choose_language(
-    analysis: TextAnalysis, emergencies: list[tuple[str, str | None]], context: NluContext
-) -> str | None:
-    pattern_language = emergencies[0][1]
-    if analysis.lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD and pattern_language in context.languages:
-        return pattern_language
-    return analysis.lang
+def _rank_topics(analysis: TextAnalysis) -> list[tuple[str, float]]:
+    return sorted(analysis.topic_probabilities.items(), key=lambda pair: -pair[1])
 
 
 def _build_emergency_understanding(
     analysis: TextAnalysis,
-    emergency_intents: list[str],
-    lang: str | None,
+    decision: PageDecision,
     ranked_topics: list[tuple[str, float]],
-    sentence_analyses: tuple[TextAnalysis, ...],
+    sentence_analyses: list[TextAnalysis],
+    context: NluContext,
 ) -> Understanding:
-    secondary_intents = tuple(emergency_intents[1:])
+    secondary_intents = decision.intents[1:]
     if not secondary_intents:
-        secondary_intents = tuple(_list_secondary_topics(sentence_analyses, emergency_intents[0]))[:1]
-    choices = tuple(dict.fromkeys((*emergency_intents, *(topic for topic, _ in ranked_topics))))[:3]
-    confidence = max(0.5, analysis.emergency_score)
+        secondary_intents = tuple(_list_secondary_topics(sentence_analyses, decision.intents[0]))[:1]
+    choices = tuple(dict.fromkeys((*decision.intents, *(topic for topic, _ in ranked_topics))))[:3]
+    lang = analysis.lang
+    if analysis.lang_confidence < LANGUAGE_CONFIDENCE_THRESHOLD and decision.pattern_language in context.languages:
+        lang = decision.pattern_language
     return Understanding(
         lang,
         analysis.lang_confidence,
-        emergency_intents[0],
-        min(1.0, confidence),
-        SEVERITY_BY_INTENT[emergency_intents[0]],
+        decision.intents[0],
+        min(1.0, max(0.5, decision.score)),
+        SEVERITY_BY_INTENT[decision.intents[0]],
         secondary_intents,
         choices,
+        "now",
     )
 
 

@@ -21,7 +21,7 @@ def explain_understanding(text: NormalizedText, understanding: Understanding, co
     analysis = analyze_text(text, context)
     nlu_model = context.phrasebook.nlu_model
     topic = understanding.intent or max(analysis.topic_probabilities, key=analysis.topic_probabilities.__getitem__)
-    reasons = nlu_model.topic_weights.list_reasons(analysis.features, topic, _MAX_REASONS)
+    reasons = nlu_model.topics.linear.list_reasons(analysis.features, topic, _MAX_REASONS)
     top_topics = sorted(analysis.topic_probabilities.items(), key=lambda pair: -pair[1])[:3]
     return {
         "phrase": nlu_model.intent_by_phrase.get(analysis.normalized_text),
@@ -31,4 +31,7 @@ def explain_understanding(text: NormalizedText, understanding: Understanding, co
         "weights": [[piece, round(weight, 2)] for piece, weight in reasons if weight > 0],
         "likely": {intent: round(probability, 3) for intent, probability in top_topics},
         "emergency": round(analysis.emergency_score, 3),
+        "page": understanding.page,
+        "suspected": understanding.suspected_intent,
+        "has_vector": analysis.has_vector,
     }

@@ -91,20 +91,24 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class Net:
-    """Hold a small net over concepts with one hidden layer. It learns what several concepts mean together."""
+    """Hold a small net with one hidden layer over concepts, and over a sentence vector if it learned from vectors."""
 
     inputs: Mapping[str, int]
     hidden: FloatArray
     hidden_bias: FloatArray
     out: FloatArray
     out_bias: FloatArray
+    vector_hidden: FloatArray
+    """The weights of the vector's numbers, with shape (numbers, hidden). A net over concepts alone has no rows."""
 
-    def compute_scores(self, concepts: Iterable[str]) -> FloatArray:
+    def compute_scores(self, concepts: Iterable[str], vector: FloatArray | None = None) -> FloatArray:
         """Return a logit for each class, in the order of the linear model's classes. Repeated concepts count once."""
         rows = [self.inputs[concept] for concept in set(concepts) if concept in self.inputs]
         total = self.hidden_bias.copy()
         if rows:
             total += self.hidden[rows].sum(axis=0) * np.float32(len(rows) ** -0.5)
+        if vector is not None:
+            total += vector @ self.vector_hidden
         logits: FloatArray = np.maximum(total, 0) @ self.out + self.out_bias
         return logits
 
@@ -153,20 +157,27 @@ def unpack_weights(name: str, data: Any) -> Weights:
     )
 
 
-def pack_net(net: Net) -> dict[str, Any]:
+def pack_net(name: str, net: Net) -> dict[str, Any]:
     """Return the arrays of the net, for `unpack_net`."""
-    names = sorted(net.inputs, key=net.inputs.__getitem__)
+    input_names = sorted(net.inputs, key=net.inputs.__getitem__)
     return {
-        "net_inputs": np.array("\n".join(names)),
-        "net_hidden": net.hidden.astype(np.float16),
-        "net_hidden_bias": net.hidden_bias,
-        "net_out": net.out,
-        "net_out_bias": net.out_bias,
+        f"{name}_inputs": np.array("\n".join(input_names)),
+        f"{name}_hidden": net.hidden.astype(np.float16),
+        f"{name}_hidden_bias": net.hidden_bias,
+        f"{name}_out": net.out,
+        f"{name}_out_bias": net.out_bias,
+        f"{name}_vector_hidden": net.vector_hidden.astype(np.float16),
     }
 
 
-def unpack_net(data: Any) -> Net:
+def unpack_net(name: str, data: Any) -> Net:
     """Read the net from a file."""
-    inputs = {name: row for row, name in enumerate(str(data["net_inputs"]).split("\n"))}
-    hidden = data["net_hidden"].astype(np.float32)
-    return Net(inputs, hidden, data["net_hidden_bias"], data["net_out"], data["net_out_bias"])
+    inputs = {input_name: row for row, input_name in enumerate(str(data[f"{name}_inputs"]).split("\n"))}
+    return Net(
+        inputs,
+        data[f"{name}_hidden"].astype(np.float32),
+        data[f"{name}_hidden_bias"],
+        data[f"{name}_out"],
+        data[f"{name}_out_bias"],
+        data[f"{name}_vector_hidden"].astype(np.float32),
+    )

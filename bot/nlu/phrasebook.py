@@ -32,6 +32,10 @@ class SignalFile(BaseModel):
     """Expressions that only sound like an emergency. The matcher reads messages as if they were not there."""
     polite: list[str] = Field(default_factory=list)
     """Polite words around a command: please, thank you."""
+    reactions: list[str] = Field(default_factory=list)
+    """Words before or after a quote when a phone turns a tap into a text: Liked “…”."""
+    auto_replies: list[str] = Field(default_factory=list)
+    """Beginnings of texts that phones send by themselves."""
 
     @field_validator("emergencies")
     @classmethod
@@ -56,7 +60,11 @@ class Phrasebook:
     accented_commands: Mapping[str, CommandWord]
     names: Mapping[str, str]
     polite_words: tuple[str, ...]
+    reactions: frozenset[str]
+    auto_replies: tuple[str, ...]
     nlu_model: NluModel
+    own_sentences: frozenset[str] = frozenset()
+    """The sentences that Puente sends, in every language. In a message, they aren't the family's words."""
 
     @classmethod
     def build(cls, files: Mapping[str, SignalFile], nlu_model: NluModel) -> Phrasebook:
@@ -69,6 +77,8 @@ class Phrasebook:
             commands=commands,
             accented_commands=accented_commands,
             names=_collect_language_names(files),
+            reactions=frozenset(normalize_text(words) for file in files.values() for words in file.reactions),
+            auto_replies=tuple(normalize_text(words) for file in files.values() for words in file.auto_replies),
             polite_words=tuple(sorted(polite_words, key=len, reverse=True)),
             nlu_model=nlu_model,
         )

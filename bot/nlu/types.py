@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bot.nlu.intents import Severity
 
 if TYPE_CHECKING:
     from bot.nlu.phrasebook import Phrasebook
+
+Page = Literal["now", "ask", "no"]
+"""Page staff at once, ask the family one question and page without an answer, or don't page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,9 @@ class Understanding:
     """Other topics of the message: emergencies first (their staff are paged too), then one topic."""
     choices: tuple[str, ...] = ()
     """Up to three of the likeliest topics, best first."""
+    page: Page = "no"
+    suspected_intent: str | None = None
+    """The emergency to ask about if `page` is "ask"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 from bot.base.text_normalization import normalize_text
 from bot.nlu.intents import EMERGENCY_INTENTS, SEVERITY_BY_INTENT
 from bot.nlu.model import MODEL_FILENAME, NluModel, compute_fingerprint
+from bot.nlu_training.examples import EXAMPLES_FOLDER, read_examples
+from bot.nlu_training.labels import LabeledPhrase, choose_page_class
 
 CONCEPT_LIST_FILENAME = "concepts.yaml"
 """The list of the concepts with their meanings. The other files of its folder are languages."""
@@ -44,19 +46,15 @@ class PhraseFile(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class LabeledPhrase:
-    """Hold one phrase with its language and topic."""
-
-    text: str
-    lang: str
-    intent: str
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingData:
     """Hold all training data, in the order of the files."""
 
     phrases: tuple[LabeledPhrase, ...]
+    """The phrases of `flows/phrases`."""
+    examples: tuple[LabeledPhrase, ...]
+    """The training part of `flows/examples`."""
+    tuning_examples: tuple[LabeledPhrase, ...]
+    """The part that chooses weights and thresholds."""
     concepts: Mapping[str, Mapping[str, list[str]]]
     """The entries as written, by language and concept."""
 
@@ -68,6 +66,7 @@ class TrainingData:
         intents_by_phrase: dict[str, dict[str, str]] = {}
         for labeled_phrase in self.phrases:
             intent_by_language = intents_by_phrase.setdefault(normalize_text(labeled_phrase.text), {})
+            assert labeled_phrase.intent is not None, "a phrase file names a topic for each phrase"
             if intent_by_language.setdefault(labeled_phrase.lang, labeled_phrase.intent) != labeled_phrase.intent:
                 intents = f"{intent_by_language[labeled_phrase.lang]} and {labeled_phrase.intent}"
                 raise ValueError(f"{labeled_phrase.text!r} is listed under {intents}: remove one")
@@ -84,13 +83,19 @@ def read_training_data(flows: Path) -> TrainingData:
     for path in sorted((flows / "phrases").glob("*.yaml")):
         file = load_yaml_file(path, PhraseFile)
         for group in (file.near_misses, file.topics):
-            phrases += [LabeledPhrase(text, path.stem, intent) for intent, texts in group.items() for text in texts]
+            is_near_miss = group is file.near_misses
+            phrases += [
+                LabeledPhrase(text, path.stem, intent, choose_page_class(intent, is_near_miss), intent)
+                for intent, texts in group.items()
+                for text in texts
+            ]
     concept_meanings = load_yaml_file(flows / "concepts" / CONCEPT_LIST_FILENAME, dict[str, str])
     files = [path for path in sorted((flows / "concepts").glob("*.yaml")) if path.name != CONCEPT_LIST_FILENAME]
     concepts = {
         path.stem: _parse_entries(path, load_yaml_file(path, dict[str, str]), concept_meanings) for path in files
     }
-    return TrainingData(tuple(phrases), concepts)
+    examples, tuning_examples = (read_examples(flows / EXAMPLES_FOLDER, part) for part in ("train", "tune"))
+    return TrainingData(tuple(phrases), examples, tuning_examples, concepts)
 
 
 def load_yaml_file(path: Path, schema: Any) -> Any:

@@ -1,189 +1,123 @@
-"""Measure how well the classifier understands messages outside its training data (`make measure`).
+"""Compare methods on messages outside the training data (`make measure`).
 
-`tests/routing/<lang>.yaml` holds the messages. Other people wrote them than the phrases. Before training, the
-measurement removes every phrase that is nearly the same as a message, so that memory doesn't raise the score.
-docs/understanding.md explains the figures.
+All methods learn from the same messages: the phrases and the training part of `flows/examples`. The scores are those of
+the test part, which other authors wrote. docs/understanding.md explains the figures.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
+
+import numpy as np
 
 from bot.base.settings import ROOT
 from bot.base.text_normalization import normalize_text, split_words
+from bot.encoders.selection import open_encoder
 from bot.nlu.concepts import Lexicon
-from bot.nlu.intents import EMERGENCY_INTENTS
-from bot.nlu.linear_model import softmax
-from bot.nlu.model import NluModel
+from bot.nlu.encoder import FloatArray
+from bot.nlu.ensemble import Ensemble
 from bot.nlu_training import train
-from bot.nlu_training.dataset import LabeledPhrase, PhraseFile, TrainingData, load_yaml_file, read_training_data
+from bot.nlu_training.dataset import read_training_data
+from bot.nlu_training.examples import EXAMPLES_FOLDER, read_examples
+from bot.nlu_training.labels import LabeledPhrase
+from bot.nlu_training.train import ExampleSet, build_example_set
 
 NEAR_COPY_THRESHOLD: Final = 84
-"""From this similarity (0 to 100, words in any order), a phrase counts as a copy of a message."""
-SMALL_TRAINING_SIZE: Final = 120
-"""The number of training phrases for the first, small method."""
+"""From this similarity (0 to 100, words in any order), a training message counts as a copy of a scored message."""
 
-Ranker = Callable[[LabeledPhrase], list[str]]
-"""Return the topics of a message, best first."""
+Ranker = Callable[[int], list[str]]
+"""Return the topics of a scored message, by its row, best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class EvaluationMessages:
-    """Hold the messages to score: ordinary messages, emergencies, and near misses that only sound like emergencies."""
+def list_near_copies(examples: Sequence[LabeledPhrase], messages: Sequence[LabeledPhrase]) -> set[int]:
+    """Return the rows of `examples` that nearly copy a message in the same language."""
+    from rapidfuzz import fuzz, process
 
-    messages: tuple[LabeledPhrase, ...]
-    near_misses: tuple[LabeledPhrase, ...]
-
-
-def read_evaluation_messages(folder: Path) -> EvaluationMessages:
-    """Read the messages of `tests/routing`. Raises ValueError that names the file and the problem."""
-    messages: list[LabeledPhrase] = []
-    near_misses: list[LabeledPhrase] = []
-    for path in sorted(folder.glob("*.yaml")):
-        file = load_yaml_file(path, PhraseFile)
-        for target, group in ((messages, file.topics), (near_misses, file.near_misses)):
-            target += [LabeledPhrase(text, path.stem, intent) for intent, texts in group.items() for text in texts]
-    return EvaluationMessages(tuple(messages), tuple(near_misses))
-
-
-def drop_near_copies(training_data: TrainingData, evaluation_messages: EvaluationMessages) -> tuple[LabeledPhrase, ...]:
-    """Return the phrases that are no near copy of a message in their language."""
-    from rapidfuzz import fuzz, process  # only training needs it
-
-    remaining_phrases: list[LabeledPhrase] = []
-    for lang in {phrase.lang for phrase in training_data.phrases}:
-        message_texts = [
-            _join_words(message.text)
-            for message in (*evaluation_messages.messages, *evaluation_messages.near_misses)
-            if message.lang == lang
-        ]
-        phrases = [phrase for phrase in training_data.phrases if phrase.lang == lang]
-        phrase_texts = [_join_words(phrase.text) for phrase in phrases]
-        if not message_texts:
-            remaining_phrases += phrases
+    copies: set[int] = set()
+    for lang in {example.lang for example in examples}:
+        rows = [row for row, example in enumerate(examples) if example.lang == lang]
+        texts = [_join_words(message.text) for message in messages if message.lang == lang]
+        if not texts:
             continue
-        similarity = process.cdist(phrase_texts, message_texts, scorer=fuzz.token_sort_ratio, workers=-1)
-        best_similarities = similarity.max(axis=1)
-        remaining_phrases += [
-            phrase
-            for phrase, best_similarity in zip(phrases, best_similarities, strict=True)
-            if best_similarity < NEAR_COPY_THRESHOLD
-        ]
-    return tuple(remaining_phrases)
-
-
-def train_methods(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> dict[str, Ranker]:
-    """Train all methods of the comparison on the same phrases."""
-    small_sample = _sample_evenly(labeled_phrases, SMALL_TRAINING_SIZE)
-    return {
-        "fuzzy, 120 phrases": _build_fuzzy_ranker(small_sample),
-        "letters, 120 phrases": _train_linear_ranker(small_sample, lexicons, (0.0, 1.5, 0.0)),
-        "fuzzy": _build_fuzzy_ranker(labeled_phrases),
-        "letters": _train_linear_ranker(labeled_phrases, lexicons, (0.0, 1.5, 0.0)),
-        "words and letters": _train_linear_ranker(labeled_phrases, lexicons, (1.5, 1.5, 0.0)),
-        "concepts": _train_linear_ranker(labeled_phrases, lexicons, (0.0, 0.0, 2.0)),
-        "words, letters, concepts": _train_linear_ranker(labeled_phrases, lexicons, train.TOPIC_GAINS),
-        "net over concepts": _train_net_ranker(labeled_phrases, lexicons),
-        "all together": _train_combined_ranker(labeled_phrases, lexicons),
-    }
-
-
-def compute_accuracy(rank_topics: Ranker, messages: Sequence[LabeledPhrase], top_count: int = 1) -> float:
-    """Return the share of messages whose topic is among the first `top_count`."""
-    return sum(message.intent in rank_topics(message)[:top_count] for message in messages) / max(1, len(messages))
+        similarity = process.cdist(
+            [_join_words(examples[row].text) for row in rows], texts, scorer=fuzz.token_sort_ratio, workers=-1
+        )
+        copies |= {row for row, best in zip(rows, similarity.max(axis=1), strict=True) if best >= NEAR_COPY_THRESHOLD}
+    return copies
 
 
 def _join_words(text: str) -> str:
     return " ".join(split_words(normalize_text(text)))
 
 
-def _sample_evenly(labeled_phrases: Sequence[LabeledPhrase], count: int) -> list[LabeledPhrase]:
-    return [labeled_phrases[number * len(labeled_phrases) // count] for number in range(count)]
-
-
-def _train_linear_ranker(
-    labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon], gains: Sequence[float]
-) -> Ranker:
-    weights = train.train_topic_weights(labeled_phrases, lexicons, gains)
-
-    def rank_topics(message: LabeledPhrase) -> list[str]:
-        scores = softmax(weights.compute_scores(train.extract_features(message.text, message.lang, lexicons)))
-        return [weights.classes[column] for column in scores.argsort()[::-1]]
-
-    return rank_topics
-
-
-def _train_net_ranker(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> Ranker:
-    net = train.train_topic_net(labeled_phrases, lexicons)
-    classes = sorted({phrase.intent for phrase in labeled_phrases})
-
-    def rank_topics(message: LabeledPhrase) -> list[str]:
-        scores = net.compute_scores(train.extract_features(message.text, message.lang, lexicons)[2])
-        return [classes[column] for column in scores.argsort()[::-1]]
-
-    return rank_topics
-
-
-def _train_combined_ranker(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> Ranker:
-    nlu_model = NluModel(
-        train.train_topic_weights(labeled_phrases, lexicons),
-        train.train_topic_net(labeled_phrases, lexicons),
-        train.train_language_weights(labeled_phrases),
-        lexicons,
-        {},
-        "",
-    )
-
-    def rank_topics(message: LabeledPhrase) -> list[str]:
-        message_features = train.extract_features(message.text, message.lang, lexicons)
-        probabilities = nlu_model.compute_topic_probabilities(message_features, message_features[2])
-        return sorted(probabilities, key=lambda intent: -probabilities[intent])
-
-    return rank_topics
-
-
-def _build_fuzzy_ranker(labeled_phrases: Sequence[LabeledPhrase]) -> Ranker:
-    from rapidfuzz import fuzz, process
-
-    phrases_by_language: dict[str, list[LabeledPhrase]] = {}
-    for phrase in labeled_phrases:
-        phrases_by_language.setdefault(phrase.lang, []).append(phrase)
-    texts_by_language = {
-        lang: [_join_words(phrase.text) for phrase in group] for lang, group in phrases_by_language.items()
+def build_rankers(ensemble: Ensemble, messages: ExampleSet) -> dict[str, Ranker]:
+    """Return a ranker for each part of the ensemble, and for combinations."""
+    scores = [
+        ensemble.list_log_probabilities(features, tuple(concepts), vector)
+        for features, concepts, vector in zip(messages.features, messages.concepts, messages.vectors, strict=True)
+    ]
+    mixes = {
+        "words, letters, concepts": (1.0, 0.0, 0.0),
+        "net over concepts": (0.0, 1.0, 0.0),
+        "without the encoder (shipped as fallback)": (*ensemble.plain_mix, 0.0),
+        "net over vectors and concepts": (0.0, 0.0, 1.0),
+        "all together (shipped)": ensemble.mix,
     }
+    return {name: _build_mixed_ranker(scores, mix, ensemble.classes) for name, mix in mixes.items()}
 
-    def rank_topics(message: LabeledPhrase) -> list[str]:
-        phrase_texts = texts_by_language.get(message.lang, [])
-        closest_texts = process.extract(_join_words(message.text), phrase_texts, scorer=fuzz.token_sort_ratio, limit=10)
-        return list(dict.fromkeys(phrases_by_language[message.lang][number].intent for _, _, number in closest_texts))
+
+def _build_mixed_ranker(scores: Sequence[Sequence[FloatArray]], mix: Sequence[float], classes: Sequence[str]) -> Ranker:
+    def rank_topics(row: int) -> list[str]:
+        total = np.tensordot(np.array(mix), np.array(scores[row]), axes=(0, 0))
+        return [classes[column] for column in total.argsort()[::-1]]
 
     return rank_topics
 
 
-SEPARATELY_SCORED_INTENTS: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCY_INTENTS})
-"""Topics that don't count as ordinary messages, because bot.nlu_training.routing_score scores them separately."""
+def build_vector_ranker(examples: ExampleSet, labels: Sequence[str], messages: ExampleSet) -> Ranker:
+    """Return a ranker for the encoder alone: a logistic regression on its vectors."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=10.0, max_iter=300)
+    model.fit(examples.vectors, list(labels))
+    scores = model.decision_function(messages.vectors)
+
+    def rank_topics(row: int) -> list[str]:
+        return [str(model.classes_[column]) for column in scores[row].argsort()[::-1]]
+
+    return rank_topics
+
+
+def compute_accuracy(rank_topics: Ranker, messages: Sequence[LabeledPhrase], top_count: int = 1) -> float:
+    """Return the share of messages whose topic is among the first `top_count`."""
+    right_count = sum(message.intent in rank_topics(row)[:top_count] for row, message in enumerate(messages))
+    return right_count / max(1, len(messages))
 
 
 def main() -> int:
-    """Train every method on the same phrases, and print its accuracy for ordinary messages."""
-    training_data = read_training_data(ROOT / "flows")
-    evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
+    """Train every method on the same messages, and print its accuracy for ordinary messages."""
+    flows = ROOT / "flows"
+    training_data = read_training_data(flows)
+    messages = [example for example in read_examples(flows / EXAMPLES_FOLDER, "test") if example.page_class == "topic"]
+    labeled = [example for example in (*training_data.phrases, *training_data.examples) if example.intent]
+    copies = list_near_copies(labeled, messages)
+    used = [example for row, example in enumerate(labeled) if row not in copies]
+    print(f"{len(labeled)} training messages, of which {len(copies)} near copies are not used")
+    print(f"{len(messages)} ordinary messages in {len({message.lang for message in messages})} languages")
     lexicons = {lang: Lexicon.build(lang, words) for lang, words in training_data.concepts.items()}
-    remaining_phrases = drop_near_copies(training_data, evaluation_messages)
-    ordinary_messages = [
-        message for message in evaluation_messages.messages if message.intent not in SEPARATELY_SCORED_INTENTS
-    ]
-    near_copy_count = len(training_data.phrases) - len(remaining_phrases)
-    print(f"{len(training_data.phrases)} phrases, of which {near_copy_count} near copies are not used")
-    languages = {message.lang for message in ordinary_messages}
-    print(f"{len(ordinary_messages)} ordinary messages in {len(languages)} languages")
-    for name, rank_topics in train_methods(remaining_phrases, lexicons).items():
-        first, top_three = (compute_accuracy(rank_topics, ordinary_messages, count) for count in (1, 3))
-        print(f"{name:24} first {first:6.1%}   top three {top_three:6.1%}", flush=True)
+    encoder = open_encoder("", flows)
+    tuning = [example for example in training_data.tuning_examples if example.intent]
+    examples, tuning_set, message_set = (
+        build_example_set(group, lexicons, encoder) for group in (used, tuning, messages)
+    )
+    labels = [str(example.intent) for example in used]
+    ensemble = train.train_ensemble(examples, labels, tuning_set, [str(example.intent) for example in tuning])
+    rankers = {"encoder alone": build_vector_ranker(examples, labels, message_set)}
+    for name, rank_topics in (rankers | build_rankers(ensemble, message_set)).items():
+        first, top_three = (compute_accuracy(rank_topics, messages, count) for count in (1, 3))
+        print(f"{name:44} first {first:6.1%}   among three {top_three:6.1%}", flush=True)
     return 0
 
 

@@ -1,105 +1,189 @@
-"""Score the classifier on the messages of `tests/routing`.
+"""Score the classifier on the test part of `flows/examples`, which no training and no threshold has seen.
 
-Run `python -m bot.nlu_training.routing_score [-v] [LANG …]`. `make check` runs it too. Each score has a floor a little
-under the current score, and the check fails below it. `-v` shows every wrong message. docs/understanding.md explains
-the figures.
+Run `python -m bot.nlu_training.scores [-v] [LANG …]`. `make check` runs it too, and fails below a floor. `-v` shows
+every wrong message. docs/understanding.md explains the figures.
 """
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from math import sqrt
 from typing import Final
 
 from bot.base.settings import ROOT
-from bot.base.text_normalization import NormalizedText
+from bot.base.text_normalization import NormalizedText, split_words
 from bot.content.library import load_library
 from bot.nlu import EMERGENCY_INTENTS, NluContext, Understanding, classify_message
-from bot.nlu_training.dataset import LabeledPhrase
-from bot.nlu_training.evaluate import read_evaluation_messages
+from bot.nlu_training.examples import EXAMPLES_FOLDER, read_examples
+from bot.nlu_training.labels import LabeledPhrase
 
 SCORE_FLOORS: Final = {
-    "topic": 0.80,
-    "choices": 0.91,
-    "emergency": 0.95,
-    "out_of_scope": 0.90,
-    "attack": 0.85,
-    "language": 0.98,
-    "near_miss_quiet": 0.95,
-    "ordinary_quiet": 0.97,
+    "topic at once": 0.86,
+    "topic first": 0.90,
+    "topic among three": 0.95,
+    "emergency paged or asked": 0.90,
+    "emergency paged": 0.87,
+    "near miss quiet": 0.90,
+    "everyday not paged": 0.94,
+    "everyday not asked": 0.86,
+    "ordinary not paged": 0.985,
+    "attack recognized": 0.55,
+    "attack not answered": 0.80,
+    "out of scope": 0.75,
+    "language": 0.985,
 }
-"""The floors over all languages, as shares. "quiet" is the share of messages that page no staff."""
+"""The floors over all languages, a little under the current scores. `make check` fails below them."""
 TOPIC_FLOOR_PER_LANGUAGE: Final = 0.70
-"""The floor for the topic in each language."""
-_SCORE_NAME_BY_INTENT: Final = {
-    **dict.fromkeys(EMERGENCY_INTENTS, "emergency"),
-    "out_of_scope": "out_of_scope",
-    "restricted_request": "attack",
-}
+_SEPARATE_INTENTS: Final = frozenset({"out_of_scope", "restricted_request", *EMERGENCY_INTENTS})
+_MIN_LANGUAGE_WORDS: Final = 3
+_CONFIDENCE: Final = 1.96
+"""The number of standard deviations of a 95% interval."""
 
 
-def score_message(message: LabeledPhrase, understanding: Understanding, is_near_miss: bool) -> dict[str, bool]:
-    """Return the scores that this message counts for, and whether each is right."""
-    was_paged = understanding.severity == "escalate_now"
-    if is_near_miss:
-        return {"near_miss_quiet": not was_paged}
-    score_name = _SCORE_NAME_BY_INTENT.get(message.intent, "topic")
-    is_right = was_paged if score_name == "emergency" else understanding.intent == message.intent
-    scores = {score_name: is_right}
-    if score_name == "topic":
-        scores |= {"choices": message.intent in understanding.choices, "ordinary_quiet": not was_paged}
-    if len(message.text.split()) >= 3 or message.lang == "zh":
-        scores["language"] = understanding.lang == message.lang
-    return scores
+@dataclass
+class Tally:
+    """Count the right results of one measure."""
+
+    right: int = 0
+    total: int = 0
+
+    def add(self, is_right: bool) -> None:
+        """Count one result."""
+        self.right += is_right
+        self.total += 1
+
+    @property
+    def share(self) -> float:
+        """Return the share of right results, or 1 without any."""
+        return self.right / self.total if self.total else 1.0
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Return the 95% interval of the share (Wilson)."""
+        if not self.total:
+            return (0.0, 1.0)
+        square, count = _CONFIDENCE**2, self.total
+        center = (self.share + square / (2 * count)) / (1 + square / count)
+        spread = _CONFIDENCE * sqrt(self.share * (1 - self.share) / count + square / (4 * count**2))
+        spread /= 1 + square / count
+        return (max(0.0, center - spread), min(1.0, center + spread))
+
+
+@dataclass
+class Report:
+    """Hold the tallies by measure and group: all messages, each language, and each kind."""
+
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+
+    def add(self, example: LabeledPhrase, results: dict[str, bool]) -> None:
+        """Count the results of one example in its groups."""
+        for measure, is_right in results.items():
+            for group in ("all", example.lang, example.label):
+                self.tallies.setdefault((measure, group), Tally()).add(is_right)
+
+    def get(self, measure: str, group: str) -> Tally:
+        """Return the tally of a measure for a group."""
+        return self.tallies.get((measure, group), Tally())
+
+
+def score_example(example: LabeledPhrase, understanding: Understanding) -> dict[str, bool]:
+    """Return the measures that this example counts for, and whether each is right."""
+    results: dict[str, bool] = {}
+    is_paged, is_asked = understanding.page == "now", understanding.page == "ask"
+    if example.page_class in EMERGENCY_INTENTS:
+        results = {"emergency paged or asked": is_paged or is_asked, "emergency paged": is_paged}
+    elif example.page_class == "near_miss":
+        results = {"near miss quiet": not is_paged}
+    elif example.page_class == "everyday":
+        results = {"everyday not paged": not is_paged, "everyday not asked": not is_asked}
+    elif example.page_class == "attack":
+        is_declined = understanding.intent in ("restricted_request", "out_of_scope", None)
+        is_recognized = understanding.intent == "restricted_request" or is_paged
+        results = {"attack recognized": is_recognized, "attack not answered": is_declined or is_paged}
+    elif example.page_class == "out_of_scope":
+        results = {"out of scope": understanding.intent in ("out_of_scope", None)}
+    elif example.intent not in _SEPARATE_INTENTS:
+        results = _score_topic(example, understanding) | {"ordinary not paged": not is_paged}
+    if len(split_words(NormalizedText(example.text).plain)) >= _MIN_LANGUAGE_WORDS:
+        results["language"] = understanding.lang == example.lang
+    return results
+
+
+def _score_topic(example: LabeledPhrase, understanding: Understanding) -> dict[str, bool]:
+    return {
+        "topic at once": understanding.intent == example.intent,
+        "topic first": example.intent == next(iter(understanding.choices), None),
+        "topic among three": example.intent in understanding.choices,
+    }
+
+
+def score_examples(examples: Iterable[LabeledPhrase], context: NluContext, is_verbose: bool) -> Report:
+    """Classify all examples as the program does."""
+    report = Report()
+    for example in examples:
+        understanding = classify_message(NormalizedText(example.text), context)
+        results = score_example(example, understanding)
+        report.add(example, results)
+        if is_verbose and not all(results.values()):
+            wrong = ", ".join(name for name, is_right in results.items() if not is_right)
+            print(
+                f"{example.lang} {example.label}: {understanding.intent} {understanding.page} [{wrong}] {example.text}"
+            )
+    return report
+
+
+def print_report(report: Report) -> None:
+    """Print each measure with its count and its 95% interval, then by language, then by kind."""
+    for measure in SCORE_FLOORS:
+        tally = report.get(measure, "all")
+        low, high = tally.interval
+        print(f"{measure:26} {tally.share:7.2%}  n={tally.total:<6} 95%: {low:.2%} to {high:.2%}")
+    languages = sorted({group for _, group in report.tallies if len(group) == 2})
+    for names, measures in ((languages, tuple(SCORE_FLOORS)), (_list_kinds(report), tuple(SCORE_FLOORS))):
+        for name in names:
+            shares = [
+                f"{measure} {report.get(measure, name).share:.1%} ({report.get(measure, name).total})"
+                for measure in measures
+                if (measure, name) in report.tallies and (measure != "language" or len(name) == 2)
+            ]
+            print(f"  {name:36} {' · '.join(shares)}")
+
+
+def _list_kinds(report: Report) -> list[str]:
+    """Return the kinds that the report shows by themselves, not ordinary topics."""
+    kinds = {group for _, group in report.tallies if len(group) > 2 and group != "all"}
+    return sorted(kind for kind in kinds if "/" in kind or kind in EMERGENCY_INTENTS)
+
+
+def find_low_scores(report: Report) -> Iterator[str]:
+    """Yield a line for each score below its floor."""
+    for measure, floor in SCORE_FLOORS.items():
+        if report.get(measure, "all").share < floor:
+            yield f"{measure} {report.get(measure, 'all').share:.1%}, floor {floor:.1%}"
+    for measure, lang in report.tallies:
+        share = report.get(measure, lang).share
+        if measure == "topic first" and len(lang) == 2 and share < TOPIC_FLOOR_PER_LANGUAGE:
+            yield f"{lang}: topic first {share:.1%}, floor {TOPIC_FLOOR_PER_LANGUAGE:.0%}"
 
 
 def main(arguments: list[str]) -> int:
-    """Print the scores by language and in total. Return 1 if one is below its floor."""
-    is_verbose = "-v" in arguments
+    """Print the scores. Return 1 if one is below its floor, or if the encoder doesn't work."""
     languages = [argument for argument in arguments if argument != "-v"]
     library = load_library(ROOT, ROOT / "district.yaml")
+    if problem := library.phrasebook.nlu_model.encoder_problem:
+        print(f"The encoder doesn't work: {problem}", file=sys.stderr)
+        return 1
+    examples = read_examples(ROOT / "flows" / EXAMPLES_FOLDER, "test")
+    chosen = [example for example in examples if not languages or example.lang in languages]
     context = NluContext(library.phrasebook, library.district.languages)
-    evaluation_messages = read_evaluation_messages(ROOT / "tests/routing")
-    total_counts: dict[str, Counter[str]] = {}
-    right_counts: dict[str, Counter[str]] = {}
-    for is_near_miss, messages in ((False, evaluation_messages.messages), (True, evaluation_messages.near_misses)):
-        for message in messages:
-            if languages and message.lang not in languages:
-                continue
-            understanding = classify_message(NormalizedText(message.text), context)
-            scores = score_message(message, understanding, is_near_miss)
-            for name, is_right in scores.items():
-                for group in (message.lang, "all"):
-                    total_counts.setdefault(group, Counter())[name] += 1
-                    right_counts.setdefault(group, Counter())[name] += is_right
-            if is_verbose and not all(scores.values()):
-                print(f"{message.lang} {message.intent}: {understanding.intent} {understanding.choices} {message.text}")
-    shares = {
-        group: {name: right_counts[group][name] / count for name, count in counts.items()}
-        for group, counts in total_counts.items()
-    }
-    return _print_report(shares, is_partial=bool(languages))
-
-
-def _print_report(shares: dict[str, dict[str, float]], is_partial: bool) -> int:
-    print("lang  " + " ".join(f"{name:>15}" for name in SCORE_FLOORS))
-    for lang in sorted(shares, key=lambda group: (group == "all", group)):
-        print(f"{lang:5} " + " ".join(f"{shares[lang].get(name, 1.0):15.1%}" for name in SCORE_FLOORS))
-    failures: list[str] = []
-    if not is_partial:
-        failures += [
-            f"{name} {shares['all'][name]:.1%}, floor {floor:.0%}"
-            for name, floor in SCORE_FLOORS.items()
-            if shares["all"][name] < floor
-        ]
-    failures += [
-        f"{lang}: topic {share['topic']:.1%}"
-        for lang, share in shares.items()
-        if share["topic"] < TOPIC_FLOOR_PER_LANGUAGE
-    ]
-    for line in failures:
+    report = score_examples(chosen, context, "-v" in arguments)
+    print_report(report)
+    low_scores = [] if languages else list(find_low_scores(report))
+    for line in low_scores:
         print(f"below the floor: {line}", file=sys.stderr)
-    return 1 if failures else 0
+    return 1 if low_scores else 0
 
 
 if __name__ == "__main__":

@@ -1,16 +1,20 @@
-"""Train two logistic regressions (scikit-learn) on words, parts of words, and concepts, and a small net on concepts."""
+"""Train the models with scikit-learn: logistic regressions on words, parts of words, and concepts, and small nets."""
 
 from __future__ import annotations
 
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.base.text_normalization import normalize_text
 from bot.nlu.concepts import Lexicon
+from bot.nlu.encoder import Encoder, FloatArray
+from bot.nlu.ensemble import Ensemble
 from bot.nlu.features import (
     build_concept_features,
     build_lexical_features,
@@ -19,7 +23,7 @@ from bot.nlu.features import (
     split_tokens,
 )
 from bot.nlu.linear_model import MessageFeatures, Net, Vocabulary, Weights
-from bot.nlu_training.dataset import LabeledPhrase
+from bot.nlu_training.labels import LabeledPhrase
 
 MIN_PHRASES_PER_FEATURE: Final = (1, 2, 2)
 """The minimum number of phrases with a feature, for words, letters, and concepts. Training ignores rarer features."""
@@ -28,50 +32,125 @@ LANGUAGE_GAINS: Final = (3.0, 1.5)
 TOPIC_STRENGTH: Final = 20.0
 LANGUAGE_STRENGTH: Final = 50.0
 HIDDEN_UNITS: Final = 160
-EPOCHS: Final = 25
+EPOCHS: Final = 12
+NET_DECAY: Final = 3e-3
+VECTOR_GAIN: Final = 6.0
+"""How much a vector counts beside the concepts in a net. Both have length one."""
+ENCODER_BATCH_SIZE: Final = 32
 
 
-def train_topic_weights(
-    labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon], gains: Sequence[float] = TOPIC_GAINS
-) -> Weights:
-    """Train the topic of a message on all its features."""
-    rows = [extract_features(phrase.text, phrase.lang, lexicons) for phrase in labeled_phrases]
+@dataclass(frozen=True, slots=True)
+class ExampleSet:
+    """Hold messages with what the models read of them. All lists have the same order."""
+
+    texts: Sequence[LabeledPhrase]
+    features: Sequence[MessageFeatures]
+    vectors: FloatArray
+    """Rows of length one, with shape (messages, numbers)."""
+
+    def select(self, rows: Sequence[int]) -> ExampleSet:
+        """Return the messages of these rows."""
+        chosen = list(rows)
+        return ExampleSet(
+            [self.texts[row] for row in chosen], [self.features[row] for row in chosen], self.vectors[chosen]
+        )
+
+    @property
+    def concepts(self) -> list[list[str]]:
+        """Return the concepts of each message, without pairs and sequences."""
+        return [[name for name in row[2] if "+" not in name and ">" not in name] for row in self.features]
+
+
+def build_example_set(
+    labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon], encoder: Encoder
+) -> ExampleSet:
+    """Extract the features of all messages, and encode them."""
+    features = [extract_features(phrase.text, phrase.lang, lexicons) for phrase in labeled_phrases]
+    batches = [
+        encoder.encode([phrase.text for phrase in labeled_phrases[start : start + ENCODER_BATCH_SIZE]])
+        for start in range(0, len(labeled_phrases), ENCODER_BATCH_SIZE)
+    ]
+    return ExampleSet(labeled_phrases, features, np.concatenate(batches))
+
+
+def train_ensemble(
+    examples: ExampleSet, labels: Sequence[str], tuning: ExampleSet, tuning_labels: Sequence[str]
+) -> Ensemble:
+    """Train the three models of an ensemble, and choose their weights on the tuning messages."""
+    linear = train_linear_weights(examples, labels)
+    concept_net = train_net(examples, labels, with_vectors=False)
+    vector_net = train_net(examples, labels, with_vectors=True)
+    untuned = Ensemble(linear, concept_net, vector_net, (1.0, 1.0, 1.0), (1.0, 1.0))
+    columns = np.array([untuned.classes.index(label) for label in tuning_labels])
+    scores = np.array(
+        [
+            untuned.list_log_probabilities(features, tuple(concepts), vector)
+            for features, concepts, vector in zip(tuning.features, tuning.concepts, tuning.vectors, strict=True)
+        ]
+    )
+    first, second, third = fit_mix(scores, columns)
+    plain_first, plain_second = fit_mix(scores[:, :2], columns)
+    return replace(untuned, mix=(first, second, third), plain_mix=(plain_first, plain_second))
+
+
+def fit_mix(scores: FloatArray, columns: npt.NDArray[np.intp]) -> list[float]:
+    """Return the weights of the models that make the right classes likeliest.
+
+    `scores` has the shape (messages, models, classes). The weights don't have to add up to one: their sum also corrects
+    models that are too sure.
+    """
+    from scipy.optimize import minimize
+
+    rows = np.arange(len(columns))
+
+    def compute_loss(weights: FloatArray) -> float:
+        mixed = np.tensordot(scores, np.abs(weights), axes=(1, 0))
+        shifted = mixed - mixed.max(axis=1, keepdims=True)
+        return float((np.log(np.exp(shifted).sum(axis=1)) - shifted[rows, columns]).mean())
+
+    start = np.full(scores.shape[1], 1 / scores.shape[1])
+    result = minimize(compute_loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-5})
+    return [round(abs(float(weight)), 3) for weight in result.x]
+
+
+def train_linear_weights(examples: ExampleSet, labels: Sequence[str], gains: Sequence[float] = TOPIC_GAINS) -> Weights:
+    """Train a linear model on words, parts of words, and concepts."""
+    rows: list[MessageFeatures] = list(examples.features)
     if all(gains):
-        # Each phrase counts again with its concepts alone, so that the model also learns them without the words.
+        # Each message counts again with its concepts alone, so that the model also learns them without the words.
         rows += [((), (), row[2]) for row in rows]
-    labels = [phrase.intent for phrase in labeled_phrases]
-    return fit_weights(rows, labels * (len(rows) // len(labels)), TOPIC_STRENGTH, gains)
+    return fit_weights(rows, list(labels) * (len(rows) // len(labels)), TOPIC_STRENGTH, gains)
 
 
-def train_topic_net(labeled_phrases: Sequence[LabeledPhrase], lexicons: Mapping[str, Lexicon]) -> Net:
-    """Train the topic of a message on its concepts alone, with a net with one hidden layer."""
+def train_net(examples: ExampleSet, labels: Sequence[str], with_vectors: bool) -> Net:
+    """Train a net with one hidden layer on concepts, and on vectors if `with_vectors`."""
     from sklearn.neural_network import MLPClassifier
 
-    examples = [(_extract_concepts(phrase, lexicons), phrase.intent) for phrase in labeled_phrases]
-    examples = [(concept_names, intent) for concept_names, intent in examples if concept_names]
-    all_names = sorted({name for concept_names, _ in examples for name in concept_names})
-    inputs = {name: row for row, name in enumerate(all_names)}
-    matrix = np.zeros((len(examples), len(inputs)), dtype=np.float32)
-    for row, (concept_names, _) in enumerate(examples):
-        matrix[row, [inputs[name] for name in concept_names]] = len(concept_names) ** -0.5
+    concepts = [set(names) for names in examples.concepts]
+    inputs = {name: row for row, name in enumerate(sorted(set().union(*concepts)))}
+    matrix = np.zeros((len(concepts), len(inputs)), dtype=np.float32)
+    for row, names in enumerate(concepts):
+        if names:
+            matrix[row, [inputs[name] for name in names]] = len(names) ** -0.5
+    if with_vectors:
+        matrix = np.concatenate([matrix, examples.vectors * VECTOR_GAIN], axis=1)
     model = MLPClassifier(
-        (HIDDEN_UNITS,), alpha=3e-3, max_iter=EPOCHS, batch_size=64, learning_rate_init=2e-3, random_state=0
+        (HIDDEN_UNITS,), alpha=NET_DECAY, max_iter=EPOCHS, batch_size=64, learning_rate_init=2e-3, random_state=0
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn warns of the early stop, which prevents overfitting
-        model.fit(matrix, [intent for _, intent in examples])
+        model.fit(matrix, list(labels))
     hidden, out = (layer.astype(np.float32) for layer in model.coefs_)
     hidden_bias, out_bias = (bias.astype(np.float32) for bias in model.intercepts_)
-    return Net(inputs, hidden, hidden_bias, out, out_bias)
-
-
-def _extract_concepts(phrase: LabeledPhrase, lexicons: Mapping[str, Lexicon]) -> set[str]:
-    concept_features = extract_features(phrase.text, phrase.lang, lexicons)[2]
-    return {name for name in concept_features if "+" not in name and ">" not in name}
+    concept_hidden, vector_hidden = hidden[: len(inputs)], hidden[len(inputs) :] * np.float32(VECTOR_GAIN)
+    return Net(inputs, concept_hidden, hidden_bias, out, out_bias, vector_hidden)
 
 
 def train_language_weights(labeled_phrases: Sequence[LabeledPhrase]) -> Weights:
-    """Train the language of a message on its words and parts of words."""
+    """Train the language of a message on its words and parts of words.
+
+    Only the phrases teach it. Some languages have many more examples, and "no" would then count as Spanish.
+    """
     rows = [build_lexical_features(split_tokens(normalize_text(phrase.text))) for phrase in labeled_phrases]
     return fit_weights(rows, [phrase.lang for phrase in labeled_phrases], LANGUAGE_STRENGTH, LANGUAGE_GAINS)
 

@@ -76,6 +76,7 @@ def test_healthy_service_has_no_alarm() -> None:
         ({"database.fact_counts": {"expired": 1}}, "facts_expired"),
         ({"database.locked_login_count": 3}, "logins_locked"),
         ({"free_disk_ratio": 0.09}, "disk_full"),
+        ({"encoder_problem": "the folder is missing"}, "encoder_failing"),
     ],
 )
 def test_each_rule_raises_its_alarm(change: dict[str, object], name: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bot.encoders.selection import connect_encoder
 from bot.nlu import NluContext, Phrasebook, SignalFile
 from bot.nlu.model import MODEL_FILENAME, load_model
 from bot.nlu_training.dataset import TrainingData, read_training_data
@@ -28,7 +29,7 @@ def lessons() -> TrainingData:
 
 @pytest.fixture(scope="session")
 def phrasebook(files: dict[str, SignalFile]) -> Phrasebook:
-    return Phrasebook.build(files, load_model(FLOWS / MODEL_FILENAME))
+    return Phrasebook.build(files, connect_encoder(load_model(FLOWS / MODEL_FILENAME), "", FLOWS))
 
 
 @pytest.fixture(scope="session")

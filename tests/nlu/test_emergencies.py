@@ -188,7 +188,7 @@ HARMLESS = [
 )
 def test_emergency_is_found_in_any_language(intent: str, text: str, context: NluContext) -> None:
     found = classify_message(NormalizedText(text), context)
-    assert intent in (found.intent, *found.secondary_intents)
+    assert intent in (found.intent, *found.secondary_intents, found.suspected_intent)
 
 
 @pytest.mark.parametrize("text", HARMLESS)

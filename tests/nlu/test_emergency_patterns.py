@@ -9,7 +9,8 @@ from bot.base.text_normalization import normalize_text
 from bot.nlu import Phrasebook, SignalFile, find_emergencies
 from bot.nlu.emergency_patterns import EmergencyMatcher, EmergencyPattern, _find_starts, build_needle
 from bot.nlu.model import MODEL_FILENAME, load_model
-from bot.nlu_training.dataset import LabeledPhrase, TrainingData
+from bot.nlu_training.dataset import TrainingData
+from bot.nlu_training.labels import LabeledPhrase
 from tests.nlu.conftest import FLOWS
 
 
@@ -120,15 +121,12 @@ def test_unknown_keys_are_refused(wrong: dict[str, object]) -> None:
 
 
 def test_phrase_with_two_topics_is_refused() -> None:
-    twice = (LabeledPhrase("ok", "en", "short_reply"), LabeledPhrase("OK!", "en", "opt_out"))
+    twice = (LabeledPhrase("ok", "en", "short_reply", "topic"), LabeledPhrase("OK!", "en", "opt_out", "topic"))
     with pytest.raises(ValueError, match="OK!"):
-        TrainingData(twice, {}).map_phrases_to_intents()
+        TrainingData(twice, (), (), {}).map_phrases_to_intents()
 
 
 def test_phrase_with_different_meanings_by_language_is_left_to_model() -> None:
-    assert (
-        TrainingData(
-            (LabeledPhrase("si", "es", "short_reply"), LabeledPhrase("si", "fr", "out_of_scope")), {}
-        ).map_phrases_to_intents()
-        == {}
-    )
+    spanish = LabeledPhrase("si", "es", "short_reply", "topic")
+    french = LabeledPhrase("si", "fr", "out_of_scope", "out_of_scope")
+    assert TrainingData((spanish, french), (), (), {}).map_phrases_to_intents() == {}

@@ -37,8 +37,10 @@ def test_reply_is_found_piece_by_piece(library: Library, language: str) -> None:
 def test_emergencies_come_first_then_menu_and_person(library: Library) -> None:
     found = collect_recordable_texts(library, "so", NOW)
     flows = list(dict.fromkeys(item.flow for item in found.items))
-    assert flows[:5] == ["abuse_violence_home", "child_alone_now", "danger_now", "enforcement_now", "self_harm_now"]
-    assert flows[5:8] == ["menu", "talk_to_human", "texts"] and len(found.keys) == len(found.items) > 200
+    checks = ["check_child_alone", "check_self_harm", "check_violence"]
+    emergencies = ["child_alone_now", "danger_now", "enforcement_now", "self_harm_now"]
+    assert flows[:8] == ["abuse_violence_home", *checks, *emergencies]
+    assert flows[8:11] == ["menu", "talk_to_human", "texts"] and len(found.keys) == len(found.items) > 200
 
 
 def test_texts_with_caller_values_are_listed_separately(library: Library) -> None:

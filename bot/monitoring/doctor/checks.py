@@ -178,6 +178,14 @@ def _check_disk(runtime: Runtime) -> Finding:
     return Finding("disk", True, observation)
 
 
+def _check_encoder(runtime: Runtime) -> Finding:
+    nlu_model = runtime.library.phrasebook.nlu_model
+    if nlu_model.encoder_problem:
+        remedy = "Puente understands fewer messages. Copy flows/encoder/ again, correct ENCODER, or run `make teach`."
+        return Finding("encoder", False, nlu_model.encoder_problem, remedy)
+    return Finding("encoder", True, "gives the vectors that the models learned from" if nlu_model.encoder else "off")
+
+
 def _check_facts(runtime: Runtime) -> Finding:
     district = runtime.library.district
     today = district.to_local_time(now()).date()
@@ -205,5 +213,6 @@ DOCTOR_CHECKS: tuple[tuple[Callable[[Runtime], Finding], str], ...] = (
     (_check_sender, ""),
     (_check_disk, ""),
     (_check_facts, ""),
+    (_check_encoder, ""),
 )
 """Each check with the part that it needs."""

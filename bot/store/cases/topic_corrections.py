@@ -15,6 +15,9 @@ from bot.store.cases import cases
 from bot.store.families import record_keys
 from bot.store.families.record_keys import Decryptor
 
+NO_EMERGENCY = "no_emergency"
+"""Stored instead of a topic when staff mark a page as wrong."""
+
 corrections = Table(
     "topic_corrections",
     metadata,

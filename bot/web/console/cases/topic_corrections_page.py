@@ -9,7 +9,7 @@ from bot.base.database import Transaction, now
 from bot.nlu import SEVERITY_BY_INTENT
 from bot.runtime import Runtime
 from bot.store.cases import cases, topic_corrections
-from bot.store.cases.topic_corrections import TopicCorrection
+from bot.store.cases.topic_corrections import NO_EMERGENCY, TopicCorrection
 from bot.web.console.core.console_i18n import _
 from bot.web.console.core.inbox import console, get_topic_title
 from bot.web.console.core.permissions import STAFF, allow_roles, is_in_scope
@@ -19,9 +19,9 @@ from bot.web.core.current_runtime import get_runtime
 @console.post("/cases/<int:case_id>/topic")
 @allow_roles(STAFF)
 def correct_topic(case_id: int) -> ResponseReturnValue:
-    """Correct the topic of a case. The masked opening message goes on the review list."""
+    """Correct the topic of a case, or mark its page as wrong. The masked opening message goes on the review list."""
     topic = request.form.get("topic", "")
-    if topic not in SEVERITY_BY_INTENT:
+    if topic not in (*SEVERITY_BY_INTENT, NO_EMERGENCY):
         abort(400, _("Choose a topic from the list."))
     with get_runtime().database.write() as db:
         try:

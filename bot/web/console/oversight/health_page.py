@@ -74,6 +74,10 @@ ALARM_TEXTS = {
         N_("Several accounts are locked"),
         N_("Someone entered wrong passwords. Ask the account holders. An administrator can unlock the accounts."),
     ),
+    "encoder_failing": (
+        N_("The encoder isn't working"),
+        N_("Puente understands fewer messages, and pages staff more often by mistake. Run “python -m bot doctor”."),
+    ),
     "translation_failing": (
         N_("Machine translation isn't working"),
         N_(

@@ -213,6 +213,9 @@ function explained({ found, why: reasons }) {
     reasons.phrase ? `a taught phrase of ${reasons.phrase}` : `decided: ${reasons.weights.map(([piece, weight]) => `${piece} +${weight}`).join(", ")}`,
     `heard: ${reasons.concepts.join(", ") || "no known words"}`,
   ];
+  if (found.page !== "no") {
+    lines.push(found.page === "now" ? "page: staff at once" : `page: ask first (${found.suspected_intent})`);
+  }
   if (found.secondary_intents.length) lines.push(`also: ${found.secondary_intents.join(", ")}`);
   if (found.masked.length) lines.push(`kept as: ${found.kept}`);
   return lines.join("\n");
